@@ -1,0 +1,137 @@
+"""The application: routes, what every request passes through, and what every error becomes."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from vitalrelay.adapters.inbound.http import (
+    assessments,
+    health,
+    projections,
+    signal_packet_batch,
+    signal_packets,
+    snapshots,
+)
+from vitalrelay.adapters.inbound.http.middleware import RequestEnvelope
+from vitalrelay.adapters.inbound.http.openapi import PROBLEM_SCHEMA, SCHEMAS
+from vitalrelay.adapters.inbound.http.problems import (
+    OURS,
+    Problem,
+    problem_document,
+    problem_of,
+    problem_response,
+)
+from vitalrelay.adapters.inbound.http.services import Services
+from vitalrelay.domain.errors import Fault, TryAgain
+
+log = structlog.get_logger()
+
+Open = Callable[[], AbstractAsyncContextManager[Services]]
+
+ROUTERS = (signal_packets, signal_packet_batch, snapshots, assessments, projections, health)
+
+
+def create_app(open_services: Open, version: str, body_timeout_s: float) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services() as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="vitalrelay",
+        version=version,
+        description="A secondary display and notification system; not a medical device.",
+        lifespan=lifespan,
+        # Its logs would hold what was refused, its spans the ids in a path.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for module in ROUTERS:
+        app.include_router(module.router)
+    app.add_middleware(RequestEnvelope, body_timeout_s=body_timeout_s)
+    for kind in OURS:
+        app.add_exception_handler(kind, our_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(RequestValidationError, validation_error)
+    app.add_exception_handler(Exception, unexpected_error)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Our own schemas join those that the framework finds in the code."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas |= {**SCHEMAS, "Problem": PROBLEM_SCHEMA}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way
+
+
+async def our_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, TryAgain):
+        request.scope["state"]["reason"] = error.cause
+    headers = getattr(error, "headers", None)
+    return answer(request, problem_of(error), headers)
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    slugs = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+    slug = slugs.get(error.status_code, "malformed-request")
+    return answer(request, problem_document(slug, ""), error.headers)
+
+
+async def validation_error(request: Request, error: Exception) -> Response:
+    """Of a parameter or of a body that is no packet. The framework's own answer would echo it."""
+    assert isinstance(error, RequestValidationError)
+    faults = []
+    malformed = False
+    for detail in error.errors():
+        place, *path = detail["loc"]
+        malformed |= detail["type"] == "json_invalid"
+        known = path if detail["type"] != "extra_forbidden" else path[:-1]
+        prefix = "" if place == "body" else f"/{place}"
+        pointer = prefix + "".join(f"/{part}" for part in known)
+        faults.append(
+            Fault(pointer, "is required" if detail["type"] == "missing" else "is not valid")
+        )
+    if malformed:
+        return answer(request, problem_document("malformed-json", ""))
+    return answer(request, problem_document("invalid-request", "", list(dict.fromkeys(faults))))
+
+
+async def unexpected_error(request: Request, error: Exception) -> Response:
+    request.scope["state"]["reason"] = type(error).__name__
+    log.error("unexpected-error", failureType=type(error).__name__, **whereabouts(error))
+    return answer(request, problem_document("internal-error", ""))
+
+
+def whereabouts(error: Exception) -> dict[str, Any]:
+    """Where it was raised: file and line, never the text of an exception."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return {}
+    return {"path": f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"}
+
+
+def answer(request: Request, problem: Problem, headers: Any = None) -> Response:
+    state = request.scope["state"]
+    slug = str(problem["type"]).rpartition("/")[2]
+    state["problem"] = slug
+    request.app.state.services.metrics.problems.labels(slug).inc()
+    problem["instance"] = state["request_id"]
+    return problem_response(problem, headers)

@@ -1,0 +1,99 @@
+"""What every request passes through: an id, a deadline for its body, and a count."""
+
+import asyncio
+import re
+import time
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vitalrelay.adapters.inbound.http.problems import RequestRefused
+from vitalrelay.adapters.inbound.metrics import Metrics
+
+log = structlog.get_logger()
+
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+QUIET = {"getHealth", "getReadiness", "getMetrics"}
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+class RequestEnvelope:
+    """Pure ASGI: nothing of it cancels or outlives what it surrounds."""
+
+    def __init__(self, app: ASGIApp, body_timeout_s: float) -> None:
+        self._app = app
+        self._body_timeout_s = body_timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        identity = sane_id(scope) or uuid4().hex
+        request_id.set(identity)
+        scope["state"]["request_id"] = identity
+        metrics: Metrics = scope["app"].state.services.metrics
+        header = (b"x-request-id", identity.encode())
+        answered = _Answer()
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered.status = message["status"]
+                message["headers"] = [*message["headers"], header]
+            await send(message)
+
+        started = time.perf_counter()
+        metrics.in_flight.inc()
+        try:
+            await self._app(scope, self._in_time(receive), send_with_id)
+        finally:
+            metrics.in_flight.dec()
+            observe(scope, answered.status, time.perf_counter() - started, metrics)
+
+    def _in_time(self, receive: Receive) -> Receive:
+        complete = False  # after that, what one waits for is the end of the connection
+
+        async def receive_in_time() -> Message:
+            nonlocal complete
+            try:
+                async with asyncio.timeout(None if complete else self._body_timeout_s):
+                    message = await receive()
+            except TimeoutError:
+                raise RequestRefused(
+                    "request-timeout", "The body stood still for too long.", {"Connection": "close"}
+                ) from None
+            complete = not message.get("more_body", False)
+            return message
+
+        return receive_in_time
+
+
+class _Answer:
+    status = 0  # none was begun
+
+
+def sane_id(scope: Scope) -> str | None:
+    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    if len(given) != 1:
+        return None
+    text: str = given[0].decode("latin-1")
+    return text if SANE_ID.fullmatch(text) else None
+
+
+def observe(scope: MutableMapping[str, Any], status: int, took_s: float, metrics: Metrics) -> None:
+    """Count it, and log it where it did not go well."""
+    operation = getattr(scope.get("route"), "operation_id", None) or "none"
+    metrics.http.labels(operation, f"{status // 100}xx").observe(took_s)
+    if status >= 400 and operation not in QUIET:
+        log.warning(
+            "request-refused",
+            operation=operation,
+            status=status,
+            problem=scope["state"].get("problem"),
+            reason=scope["state"].get("reason"),
+            durationMs=round(took_s * 1000),
+        )

@@ -1,0 +1,82 @@
+"""
+Locking, in id order, as everybody does who takes more than one of these rows.
+
+The row of a new patient was made while its packet was recorded; version 0 is an empty chart.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vitalrelay.adapters.outbound.postgres.packet_rows import received_from
+from vitalrelay.domain.chart import Chart
+from vitalrelay.domain.document import parse_document, snapshot_from
+from vitalrelay.domain.packet import EncounterId, Received, SubjectId
+from vitalrelay.domain.projection import projection_id
+from vitalrelay.domain.snapshot import Encounter, Snapshot, folded
+
+LOCK = text("""
+    select demo_subject_id as subject, version, payload::text as document
+    from patient_monitoring_snapshot_projections
+    where projection_id = any(cast(:projection_ids as text[]))
+    order by projection_id
+    for update
+""")
+
+RECALL = text("""
+    select p.packet_id, p.payload::text as payload,
+        floor(extract(epoch from p.received_at) * 1000)::bigint as received_ms
+    from patient_signal_packets p
+    join unnest(cast(:subjects as text[]), cast(:encounters as text[]))
+        as stay(subject_id, encounter_id)
+        on p.demo_subject_id = stay.subject_id and p.encounter_id = stay.encounter_id
+    where p.packet_id <> all(cast(:new as text[]))
+""")
+
+Stay = tuple[SubjectId, EncounterId]
+
+
+async def lock(connection: AsyncConnection, new: Sequence[Received]) -> list[Chart]:
+    if not new:
+        return []
+    ids = {projection_id(received.packet.subject) for received in new}
+    rows = await connection.execute(LOCK, {"projection_ids": list(ids)})
+    snapshots = [
+        snapshot_from(parse_document(document), version) if version else Snapshot(subject=subject)
+        for subject, version, document in rows
+    ]
+    stays = await _recall(connection, _not_current(snapshots, new), new)
+    return [Chart(snapshot, stays.get(snapshot.subject, {})) for snapshot in snapshots]
+
+
+def _not_current(snapshots: Sequence[Snapshot], new: Sequence[Received]) -> set[Stay]:
+    """The encounters that packets belong to and that are not the ones shown."""
+    current = {s.subject: s.encounter.id for s in snapshots if s.encounter is not None}
+    return {
+        (packet.subject, packet.encounter)
+        for packet in (received.packet for received in new)
+        if current.get(packet.subject, packet.encounter) != packet.encounter
+    }
+
+
+async def _recall(
+    connection: AsyncConnection, wanted: set[Stay], new: Sequence[Received]
+) -> Mapping[SubjectId, Mapping[EncounterId, Encounter]]:
+    if not wanted:
+        return {}
+    parameters = {
+        "subjects": [subject for subject, _ in wanted],
+        "encounters": [encounter for _, encounter in wanted],
+        "new": [received.packet.id for received in new],
+    }
+    packets: dict[Stay, list[Received]] = {}
+    for row in (await connection.execute(RECALL, parameters)).mappings():
+        received = received_from(row)
+        packets.setdefault((received.packet.subject, received.packet.encounter), []).append(
+            received
+        )
+    stays: dict[SubjectId, dict[EncounterId, Encounter]] = {}
+    for (subject, encounter), history in packets.items():
+        stays.setdefault(subject, {})[encounter] = folded(history)
+    return stays

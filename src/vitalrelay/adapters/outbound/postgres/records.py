@@ -1,0 +1,202 @@
+"""What is kept, read one page or one patient at a time."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from vitalrelay.adapters.outbound.postgres.connection import statement
+from vitalrelay.adapters.outbound.postgres.packet_rows import received_from
+from vitalrelay.domain.audit import Link, StoredEvent
+from vitalrelay.domain.document import Document, parse_document, with_envelope
+from vitalrelay.domain.packet import LAST_MS, EncounterId, PacketId, Received, SubjectId
+from vitalrelay.domain.projection import projection_id
+from vitalrelay.domain.shown import Shown
+from vitalrelay.ports.records import PacketCursor
+
+PAGE = 1_000
+NEWEST = PacketCursor(LAST_MS + 1, PacketId(""))
+
+PACKET = text("""
+    select packet_id, payload::text as payload,
+        floor(extract(epoch from received_at) * 1000)::bigint as received_ms
+    from patient_signal_packets
+    where packet_id = :packet_id
+""")
+
+PACKETS_OF = text("""
+    select packet_id, payload::text as payload,
+        floor(extract(epoch from received_at) * 1000)::bigint as received_ms
+    from patient_signal_packets
+    where demo_subject_id = :subject
+        and timestamp_ms <= :timestamp_ms
+        and (timestamp_ms, packet_id) < (:timestamp_ms, cast(:packet_id as text) collate "C")
+    order by timestamp_ms desc, packet_id desc
+    limit :limit
+""")
+
+ASSESSMENTS_OF = text("""
+    select payload::text as payload
+    from patient_risk_assessments
+    where encounter_id = :encounter
+    order by updated_at desc
+""")
+
+SNAPSHOTS_OF = text("""
+    select demo_subject_id, incarnation, version, payload_fingerprint,
+        (payload ->> 'asOfMs')::bigint as as_of_ms, payload::text as document
+    from patient_monitoring_snapshot_projections
+    where projection_id = any(cast(:ids as text[]))
+""")
+
+LATEST = text("""
+    select demo_subject_id
+    from patient_monitoring_snapshot_projections
+    order by (payload ->> 'asOfMs')::bigint desc
+    limit 1
+""")
+
+PRESENT = text("""
+    select packet_id from patient_signal_packets where packet_id = any(cast(:ids as text[]))
+""")
+
+SUBJECTS_AFTER = text("""
+    select demo_subject_id
+    from patient_monitoring_snapshot_projections
+    where projection_id > :after
+    order by projection_id
+    limit :limit
+""")
+
+UNPUBLISHED = text("""
+    select demo_subject_id, version
+    from patient_monitoring_snapshot_projections
+    where status <> 'published' or published_version is distinct from version
+""")
+
+STORED_TWICE = text("""
+    select count(*) - count(distinct packet_id) + count(*) filter (
+        where (site_id, device_id, timestamp_ms::text) is distinct from
+            (split_part(packet_id, ':', 1), split_part(packet_id, ':', 2),
+             split_part(packet_id, ':', 3))
+    )
+    from patient_signal_packets
+""")
+
+# A site with records and no head has lost its head: that shows as an end at the start.
+AUDIT_HEADS = text("""
+    select site_id, coalesce(head.seq, 0), coalesce(head.hash, '')
+    from (select distinct site_id from patient_alarm_audit_events) sites
+    full join patient_alarm_audit_chains head using (site_id)
+    order by site_id
+""")
+
+AUDIT_OF = text("""
+    select seq, previous_hash, hash, payload::text as payload
+    from patient_alarm_audit_events
+    where site_id = :site and seq > :after
+    order by seq
+    limit :limit
+""")
+
+
+class PostgresRecords:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def packet(self, packet: PacketId) -> Received | None:
+        async with statement(self._engine) as connection:
+            row = (await connection.execute(PACKET, {"packet_id": packet})).mappings().first()
+        return None if row is None else received_from(row)
+
+    async def packets_of(
+        self, subject: SubjectId, limit: int, before: PacketCursor | None
+    ) -> list[Received]:
+        start = before or NEWEST
+        parameters = {
+            "subject": subject,
+            "timestamp_ms": start.timestamp_ms,
+            "packet_id": start.packet,
+            "limit": limit,
+        }
+        async with statement(self._engine) as connection:
+            rows = (await connection.execute(PACKETS_OF, parameters)).mappings()
+            return [received_from(row) for row in rows]
+
+    async def assessments_of(self, encounter: EncounterId) -> list[Document]:
+        async with statement(self._engine) as connection:
+            payloads = await connection.scalars(ASSESSMENTS_OF, {"encounter": encounter})
+            return [parse_document(payload) for payload in payloads]
+
+    async def snapshots_of(self, subjects: Sequence[SubjectId]) -> list[Shown | None]:
+        ids = [projection_id(subject) for subject in subjects]
+        async with statement(self._engine) as connection:
+            rows = (await connection.execute(SNAPSHOTS_OF, {"ids": ids})).all()
+        found = {subject: _shown(subject, *rest) for subject, *rest in rows}
+        return [found.get(subject) for subject in subjects]
+
+    async def latest(self) -> SubjectId | None:
+        async with statement(self._engine) as connection:
+            latest: SubjectId | None = await connection.scalar(LATEST)
+        return latest
+
+
+def _shown(
+    subject: SubjectId,
+    incarnation: int,
+    version: int,
+    fingerprint: str,
+    as_of_ms: int,
+    document: str,
+) -> Shown:
+    text_shown = with_envelope(document, incarnation, version, fingerprint)
+    return Shown(subject, incarnation, version, fingerprint, as_of_ms, text_shown)
+
+
+class PostgresEvidence:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._records = PostgresRecords(engine)
+
+    async def present(self, packets: Sequence[PacketId]) -> set[PacketId]:
+        async with statement(self._engine) as connection:
+            return set(await connection.scalars(PRESENT, {"ids": list(packets)}))
+
+    async def subjects_after(self, subject: SubjectId, limit: int) -> list[SubjectId]:
+        parameters = {"after": projection_id(subject), "limit": limit}
+        async with statement(self._engine) as connection:
+            return list(await connection.scalars(SUBJECTS_AFTER, parameters))
+
+    async def stored_twice(self) -> int:
+        async with statement(self._engine) as connection:
+            return int((await connection.execute(STORED_TWICE)).scalar_one())
+
+    async def unpublished(self) -> set[tuple[SubjectId, int]]:
+        async with statement(self._engine) as connection:
+            return {
+                (subject, version) for subject, version in await connection.execute(UNPUBLISHED)
+            }
+
+    async def history(self, subject: SubjectId) -> AsyncIterator[Received]:
+        before = None
+        while page := await self._records.packets_of(subject, PAGE, before):
+            for received in page:
+                yield received
+            before = PacketCursor(page[-1].packet.timestamp_ms, page[-1].packet.id)
+
+    async def audit_heads(self) -> dict[str, Link]:
+        async with statement(self._engine) as connection:
+            rows = await connection.execute(AUDIT_HEADS)
+            return {site: Link(seq, digest) for site, seq, digest in rows}
+
+    async def audit_of(self, site: str) -> AsyncIterator[StoredEvent]:
+        after = 0
+        while True:
+            parameters = {"site": site, "after": after, "limit": PAGE}
+            async with statement(self._engine) as connection:
+                rows = (await connection.execute(AUDIT_OF, parameters)).all()
+            for row in rows:
+                yield StoredEvent(row.seq, row.previous_hash, row.hash, parse_document(row.payload))
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].seq

@@ -1,0 +1,186 @@
+"""The only declaration of tables; the migrations are held against it by a test."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    }
+)
+
+# Ids are compared as code points everywhere: in ties, in cursors, and in the order of locks.
+ID = Text(collation="C")
+MOMENT = DateTime(timezone=True)
+
+
+def created_at() -> Column[object]:
+    return Column("created_at", MOMENT, nullable=False, server_default=func.now())
+
+
+def updated_at() -> Column[object]:
+    return Column("updated_at", MOMENT, nullable=False, server_default=func.now())
+
+
+packets = Table(
+    "patient_signal_packets",
+    metadata,
+    Column("packet_id", ID, primary_key=True),
+    Column("site_id", ID, nullable=False),
+    Column("device_id", ID, nullable=False),
+    Column("demo_subject_id", ID, nullable=False),
+    Column("encounter_id", ID, nullable=False),
+    Column("timestamp_ms", BigInteger, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("content_fingerprint", Text, nullable=False),
+    Column("clock_suspect", Boolean, nullable=False),
+    Column("received_at", MOMENT, nullable=False),
+    created_at(),
+    updated_at(),
+    Index("patient_signal_packets_subject_time_idx", "demo_subject_id", text("timestamp_ms DESC")),
+)
+
+assessments = Table(
+    "patient_risk_assessments",
+    metadata,
+    Column("assessment_key", ID, primary_key=True),
+    Column("encounter_id", ID, nullable=False),
+    Column("demo_subject_id", ID, nullable=False),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("horizon", Text, nullable=False),
+    Column("risk_level", Text, nullable=False),
+    Column("clinician_review_required", Boolean, nullable=False),
+    Column("score", Integer),
+    Column("completeness", Text, nullable=False),
+    Column("packet_id", ID, nullable=False),
+    Column("assessed_at", MOMENT, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    created_at(),
+    updated_at(),
+    CheckConstraint(
+        "risk_level in ('high', 'medium', 'low-medium', 'low', 'unknown')", name="risk_level"
+    ),
+    CheckConstraint("completeness in ('complete', 'partial', 'unknown')", name="completeness"),
+    Index("patient_risk_assessments_encounter_idx", "encounter_id", text("updated_at DESC")),
+)
+
+review_queue = Table(
+    "patient_review_queue",
+    metadata,
+    Column("review_item_id", ID, primary_key=True),
+    Column("demo_subject_id", ID, nullable=False),
+    Column("encounter_id", ID, nullable=False),
+    Column("site_id", ID, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("last_updated_ms", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("resolved_by", Text),
+    Column("payload", JSONB, nullable=False),
+    created_at(),
+    updated_at(),
+    CheckConstraint("state in ('open', 'resolved', 'closed')", name="state"),
+    Index("patient_review_queue_priority_time_idx", "priority", text("last_updated_ms DESC")),
+)
+
+audit_events = Table(
+    "patient_alarm_audit_events",
+    metadata,
+    Column("event_id", ID, primary_key=True),
+    Column("alarm_id", ID, nullable=False),
+    Column("demo_subject_id", ID, nullable=False),
+    Column("site_id", ID, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("actor_ref", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("occurred_at_ms", BigInteger, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("previous_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    created_at(),
+    UniqueConstraint("site_id", "seq"),
+    Index("patient_alarm_audit_events_alarm_time_idx", "alarm_id", text("occurred_at_ms DESC")),
+)
+
+audit_chains = Table(
+    "patient_alarm_audit_chains",
+    metadata,
+    Column("site_id", ID, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+projections = Table(
+    "patient_monitoring_snapshot_projections",
+    metadata,
+    Column("projection_id", ID, primary_key=True),
+    Column("demo_subject_id", ID, nullable=False),
+    Column("snapshot_key", Text, nullable=False),
+    Column("latest_key", Text, nullable=False),
+    Column("payload_fingerprint", Text, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempt_count", Integer, nullable=False),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("incarnation", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("published_version", BigInteger),
+    Column("due_at", MOMENT),
+    Column("lease_token", UUID),
+    Column("urgency", SmallInteger, nullable=False),
+    Column("pending_since", MOMENT),
+    Column("published_at", MOMENT),
+    created_at(),
+    updated_at(),
+    CheckConstraint("status in ('pending', 'published', 'failed')", name="status"),
+    CheckConstraint("(status = 'published') = (pending_since is null)", name="owed"),
+    # All that is owed, and nothing else: claims read it from the most urgent end.
+    Index(
+        "patient_monitoring_snapshot_projections_owed_idx",
+        text("urgency DESC"),
+        "due_at",
+        postgresql_where=text("status <> 'published'"),
+    ),
+    # A row is rewritten with every version: room on its page, and vacuum before it is all dead.
+    postgresql_with={
+        "fillfactor": 50,
+        "autovacuum_vacuum_scale_factor": 0.02,
+        "autovacuum_vacuum_cost_delay": 0,
+    },
+)
+
+relay_state = Table(
+    "relay_state",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False, server_default=text("1")),
+    Column("incarnation", BigInteger, nullable=False, server_default=text("1")),
+    Column("sentinel", BigInteger, nullable=False, server_default=text("0")),
+    Column("last_sweep_at", MOMENT),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+ONE_ROW = "insert into relay_state (id) values (1) on conflict (id) do nothing"
+
+
+@event.listens_for(relay_state, "after_create")
+def _put_the_row_in(_target: object, connection: object, **_: object) -> None:
+    connection.execute(text(ONE_ROW))  # type: ignore[attr-defined]  # a Connection, by contract

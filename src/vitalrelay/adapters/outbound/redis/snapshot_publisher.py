@@ -1,0 +1,99 @@
+"""Publishing, in one round trip for the whole batch; one atomic step for each patient."""
+
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+
+from redis.asyncio import Redis
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    ConnectionError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    TimeoutError,
+)
+
+from vitalrelay.adapters.outbound.redis.keys import Keys
+from vitalrelay.domain.document import with_envelope
+from vitalrelay.domain.projection import Claim, Landed, Outcome, Refused, Unreachable
+
+PUBLISH_SNAPSHOT = files(__package__).joinpath("publish_snapshot.lua").read_text()
+PUBLISH_SHA = hashlib.sha1(PUBLISH_SNAPSHOT.encode(), usedforsecurity=False).hexdigest()
+
+# What would strike every patient alike is about Redis, not about a document.
+OUTAGES = (
+    ConnectionError,
+    TimeoutError,
+    OSError,
+    BusyLoadingError,
+    ReadOnlyError,
+    OutOfMemoryError,
+    NoPermissionError,
+    AuthenticationError,
+    AuthorizationError,
+    NoScriptError,
+)
+OUTAGE_CODES = ("BUSY", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNBLOCKED")
+
+
+class RedisSnapshotPublisher:
+    def __init__(self, redis: Redis, keys: Keys, events_kept: int) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._events_kept = events_kept
+
+    async def publish(self, claims: Sequence[Claim]) -> list[Outcome]:
+        replies = await self._evaluate(claims)
+        if any(isinstance(reply, NoScriptError) for reply in replies):
+            # A restart or SCRIPT FLUSH: nothing of it was done, all of it may be repeated.
+            replies = await self._evaluate(claims, load=True)
+        return [outcome_of(reply) for reply in replies]
+
+    async def _evaluate(self, claims: Sequence[Claim], load: bool = False) -> list[object]:
+        try:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                if load:
+                    pipeline.script_load(PUBLISH_SNAPSHOT)
+                for claim in claims:
+                    pipeline.evalsha(PUBLISH_SHA, 3, *self._arguments(claim))
+                replies = await pipeline.execute(raise_on_error=False)
+        except (RedisError, OSError) as error:
+            return [error] * len(claims)
+        return replies[1:] if load else replies
+
+    def _arguments(self, claim: Claim) -> list[str]:
+        keys = self._keys
+        return [
+            keys.document(claim.subject),
+            keys.events,
+            keys.latest,
+            claim.subject,
+            str(claim.incarnation),
+            str(claim.version),
+            claim.fingerprint,
+            with_envelope(claim.document, claim.incarnation, claim.version, claim.fingerprint),
+            str(self._events_kept),
+            keys.documents,
+        ]
+
+
+def outcome_of(reply: object) -> Outcome:
+    """
+    What a reply says of one publish.
+
+    The reason names the kind of error and no more: its text may quote what was sent.
+    """
+    if isinstance(reply, bytes):
+        return Landed(reply.decode())
+    kind = type(reply).__name__
+    if isinstance(reply, OUTAGES):
+        return Unreachable(kind)
+    code = str(reply).partition(" ")[0]
+    if code in OUTAGE_CODES:
+        return Unreachable(code)
+    return Refused(code if code.isupper() else kind)

@@ -1,0 +1,73 @@
+"""What a risk model says of a patient, whichever model it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RiskLevel(StrEnum):
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW_MEDIUM = "low-medium"
+    LOW = "low"
+    UNKNOWN = "unknown"
+
+    @property
+    def urgency(self) -> int:
+        """4 is the most urgent; what is unknown stands between low and low-medium."""
+        return _URGENCY[self]
+
+
+_URGENCY = {
+    RiskLevel.HIGH: 4,
+    RiskLevel.MEDIUM: 3,
+    RiskLevel.LOW_MEDIUM: 2,
+    RiskLevel.UNKNOWN: 1,
+    RiskLevel.LOW: 0,
+}
+
+
+class Completeness(StrEnum):
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The signal that fed a component, and when it was true."""
+
+    code: str
+    measured_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """
+    A risk, its bounds, and what it rests on.
+
+    ``score`` is the lower bound: the sum of what is known, None when nothing is known.
+    ``upper_bound`` is the score if everything missing were at its worst. ``components`` holds
+    points by parameter; what is missing is named in ``missing`` and has no points.
+    """
+
+    model_name: str
+    model_version: str
+    risk_level: RiskLevel
+    score: int | None
+    upper_bound: int | None
+    completeness: Completeness
+    missing: tuple[str, ...]
+    components: Mapping[str, int]
+    sources: Mapping[str, Source]
+    any_three: bool
+    review_required: bool
+    horizon: str = "current"
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The parameters that were known, with or without points."""
+        return frozenset(self.sources)
+
+    def knows_as_much_as(self, parameters: frozenset[str]) -> bool:
+        return parameters <= self.sources.keys()

@@ -1,0 +1,207 @@
+"""
+NEWS2, the National Early Warning Score 2.
+
+Source: Royal College of Physicians, National Early Warning Score (NEWS) 2, London: RCP, 2017.
+Not valid under 16 years of age or in pregnancy. What the chart leaves open (decimals, missing and
+old values, which of two probes) is decided here, under the model's version.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final, NamedTuple
+
+from vitalrelay.domain.assessment import Assessment, Completeness, RiskLevel, Source
+from vitalrelay.domain.packet import Value
+from vitalrelay.domain.signals import TENTH, WHOLE
+from vitalrelay.domain.snapshot import Encounter, Vital
+
+MODEL_NAME = "news2"
+MODEL_VERSION = "news2-2017/1"
+
+# Each parameter and the signals that may feed it, the preferred one first, in chart order.
+PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "respiratory_rate": ("respiratory_rate",),
+    "spo2": ("spo2",),
+    "supplemental_oxygen": ("supplemental_oxygen", "oxygen_flow", "fio2"),
+    "systolic_bp": ("systolic_bp", "arterial_systolic_bp"),
+    "heart_rate": ("heart_rate", "pulse_rate", "nibp_pulse_rate"),
+    "consciousness": ("consciousness",),
+    "temperature": ("temperature",),
+}
+PREFERRED_FOR_MS = 300_000  # a preferred source may be this much older and still wins
+MAX_AGE_MS = 14_400_000
+
+# (largest value of the band, points): rounded to chart resolution first, so no value falls between.
+Bands = tuple[tuple[Decimal, int], ...]
+REST: Final = Decimal("Infinity")
+
+
+def bands(*edges: tuple[int | str, int], rest: int) -> Bands:
+    return (*((Decimal(upper), points) for upper, points in edges), (REST, rest))
+
+
+RESPIRATORY_RATE = bands((8, 3), (11, 1), (20, 0), (24, 2), rest=3)
+SPO2_SCALE_1 = bands((91, 3), (93, 2), (95, 1), rest=0)
+SPO2_SCALE_2_ON_AIR = bands((83, 3), (85, 2), (87, 1), rest=0)
+SPO2_SCALE_2_ON_OXYGEN = bands((83, 3), (85, 2), (87, 1), (92, 0), (94, 1), (96, 2), rest=3)
+SYSTOLIC_BP = bands((90, 3), (100, 2), (110, 1), (219, 0), rest=3)
+HEART_RATE = bands((40, 3), (50, 1), (90, 0), (110, 1), (130, 2), rest=3)
+TEMPERATURE = bands(("35.0", 3), ("36.0", 1), ("38.0", 0), ("39.0", 1), rest=2)
+
+ON_OXYGEN = 2
+NOT_ALERT = 3
+ROOM_AIR_PERCENT = Decimal(21)
+WORST: Final = {"supplemental_oxygen": ON_OXYGEN}  # any other missing parameter may be worth 3
+
+
+def points_in(table: Bands, value: Decimal, resolution: Decimal = WHOLE) -> int:
+    """Rounded half up to chart resolution, then looked up."""
+    rounded = value.quantize(resolution, ROUND_HALF_UP)
+    return next(points for upper, points in table if rounded <= upper)
+
+
+def on_oxygen(code: str, value: Value) -> bool:
+    """What one of the three oxygen signals says: a flow above 0, or more than room air."""
+    if code == "supplemental_oxygen":
+        return value is True
+    assert isinstance(value, Decimal)
+    if code == "oxygen_flow":
+        return value > 0
+    return value.quantize(WHOLE, ROUND_HALF_UP) > ROOM_AIR_PERCENT
+
+
+class Scored(NamedTuple):
+    """Points of one parameter: exact, or a range where another missing one decides."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News2:
+    """The risk model ``news2``. ``max_age_ms``: older than this against the snapshot is missing."""
+
+    max_age_ms: int = MAX_AGE_MS
+
+    def __call__(self, encounter: Encounter) -> Assessment:
+        """
+        Score one stay as of its own newest time.
+
+        Only good values that are not too old are known; the rest is named in ``missing``, never
+        taken for normal. The same packets give the same assessment today and in a year.
+        """
+        fed = self._fed(encounter)
+        scored = {name: _points(name, fed, encounter) for name in fed}
+        components = {name: least for name, (least, most) in scored.items() if least == most}
+        missing = tuple(name for name in PARAMETERS if name not in fed)
+        score = sum(components.values()) if fed else None
+        worst = sum(most for _, most in scored.values())
+        worst += sum(WORST.get(name, 3) for name in missing)
+        any_three = 3 in components.values()
+        level = risk_level(score, any_three)
+        return Assessment(
+            model_name=MODEL_NAME,
+            model_version=MODEL_VERSION,
+            risk_level=level,
+            score=score,
+            upper_bound=worst,
+            completeness=_completeness(len(missing)),
+            missing=missing,
+            components=components,
+            sources={name: Source(code, vital.moment.at_ms) for name, (code, vital) in fed.items()},
+            any_three=any_three,
+            review_required=level in REVIEWED,
+        )
+
+    def _fed(self, encounter: Encounter) -> dict[str, tuple[str, Vital]]:
+        """Each known parameter with the signal that feeds it."""
+        oldest_ms = encounter.as_of.at_ms - self.max_age_ms
+        fed = {}
+        for name, codes in PARAMETERS.items():
+            fresh = []
+            for code in codes:
+                vital = encounter.vitals.get(code)
+                good = vital.good if vital is not None else None
+                if good is not None and good.moment.at_ms >= oldest_ms:
+                    fresh.append((code, good))
+            if fresh:
+                fed[name] = fresh[0] if len(fresh) == 1 else _preferred(fresh)
+        return fed
+
+
+def _preferred(fresh: list[tuple[str, Vital]]) -> tuple[str, Vital]:
+    newest_ms = max(vital.moment.at_ms for _, vital in fresh)
+    return next(
+        (code, vital) for code, vital in fresh if vital.moment.at_ms >= newest_ms - PREFERRED_FOR_MS
+    )
+
+
+def _points(name: str, fed: Mapping[str, tuple[str, Vital]], encounter: Encounter) -> Scored:
+    code, vital = fed[name]
+    if name == "spo2":
+        return _spo2_points(vital.value, fed, encounter)
+    if name == "supplemental_oxygen":
+        points = ON_OXYGEN if on_oxygen(code, vital.value) else 0
+    elif name == "consciousness":
+        points = 0 if vital.value == "A" else NOT_ALERT
+    else:
+        table, resolution = _TABLES[name]
+        assert isinstance(vital.value, Decimal)
+        points = points_in(table, vital.value, resolution)
+    return Scored(points, points)
+
+
+_TABLES: Final = {
+    "respiratory_rate": (RESPIRATORY_RATE, WHOLE),
+    "systolic_bp": (SYSTOLIC_BP, WHOLE),
+    "heart_rate": (HEART_RATE, WHOLE),
+    "temperature": (TEMPERATURE, TENTH),
+}
+
+
+def _spo2_points(
+    value: Value, fed: Mapping[str, tuple[str, Vital]], encounter: Encounter
+) -> Scored:
+    """Scale 2 is a clinician's prescription; its high side depends on oxygen."""
+    assert isinstance(value, Decimal)
+    scale = encounter.vitals.get("spo2_scale")
+    chosen = scale.good if scale is not None else None  # a prescription does not age
+    if chosen is None or chosen.value != 2:
+        points = points_in(SPO2_SCALE_1, value)
+        return Scored(points, points)
+    on_air = points_in(SPO2_SCALE_2_ON_AIR, value)
+    with_oxygen = points_in(SPO2_SCALE_2_ON_OXYGEN, value)
+    if "supplemental_oxygen" not in fed:
+        return Scored(on_air, with_oxygen)
+    points = with_oxygen if on_oxygen(*_named(fed["supplemental_oxygen"])) else on_air
+    return Scored(points, points)
+
+
+def _named(fed: tuple[str, Vital]) -> tuple[str, Value]:
+    code, vital = fed
+    return code, vital.value
+
+
+REVIEWED: Final = frozenset({RiskLevel.LOW_MEDIUM, RiskLevel.MEDIUM, RiskLevel.HIGH})
+
+
+def risk_level(score: int | None, any_three: bool) -> RiskLevel:
+    """
+    The clinical risk of an aggregate score; None, where nothing is known, is no risk level.
+
+    Source: RCP 2017, chart 2. Of a partial assessment this is the level of the known points.
+    """
+    if score is None:
+        return RiskLevel.UNKNOWN
+    if score >= 7:
+        return RiskLevel.HIGH
+    if score >= 5:
+        return RiskLevel.MEDIUM
+    return RiskLevel.LOW_MEDIUM if any_three else RiskLevel.LOW
+
+
+def _completeness(missing: int) -> Completeness:
+    if missing == 0:
+        return Completeness.COMPLETE
+    return Completeness.UNKNOWN if missing == len(PARAMETERS) else Completeness.PARTIAL

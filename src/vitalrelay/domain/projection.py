@@ -1,0 +1,200 @@
+"""What a screen is owed, what came of publishing it once, and what we do about that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, StrEnum
+from typing import NewType, assert_never
+from uuid import UUID
+
+from vitalrelay.domain.packet import SubjectId
+
+Lease = NewType("Lease", UUID)
+ProjectionId = NewType("ProjectionId", str)
+
+
+def projection_id(subject: SubjectId) -> ProjectionId:
+    return ProjectionId(f"monitoring-snapshot:{subject}")
+
+
+class Landed(Enum):
+    """The store was reached, and this is how our version compared with its own."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The store will not have this document; it may have others."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The store did not answer, or could not have answered anybody."""
+
+    reason: str
+
+
+Outcome = Landed | Refused | Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLater:
+    after: timedelta
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandBack:
+    """Due again after the pause, with the attempt restored: an outage is nobody's failure."""
+
+    after: timedelta
+    reason: str
+
+
+Verdict = Published | RetryLater | GiveUp | HandBack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Delays double from ``first_delay`` to ``longest_delay``; the database adds the jitter."""
+
+    max_attempts: int
+    first_delay: timedelta
+    longest_delay: timedelta
+    outage_pause: timedelta
+
+    def delay_after(self, attempt: int) -> timedelta | None:
+        """How long to wait after this attempt was refused; None when it was the last."""
+        if attempt >= self.max_attempts:
+            return None
+        return min(self.first_delay * (1 << min(attempt - 1, 20)), self.longest_delay)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One patient's wanted snapshot, ours to publish while the lease lasts."""
+
+    subject: SubjectId
+    incarnation: int
+    version: int
+    fingerprint: str
+    document: str  # JSON without the envelope; it is passed on, never looked into
+    attempt: int  # 1 the first time; counted when claimed, so that a crash counts too
+    lease: Lease
+
+    def judge(self, outcome: Outcome, retry: RetryPolicy) -> Verdict:
+        match outcome:
+            case Landed.WRITTEN | Landed.UNCHANGED | Landed.DUPLICATE:
+                return Published()
+            case Landed.SUPERSEDED:  # settles only a row that still wants this version
+                return GiveUp("superseded: the store is ahead of the database")
+            case Landed.CONFLICT:
+                return GiveUp("conflict: the store has this version with other content")
+            case Refused(reason):
+                delay = retry.delay_after(self.attempt)
+                return GiveUp(reason) if delay is None else RetryLater(delay, reason)
+            case Unreachable(reason):
+                return HandBack(retry.outage_pause, reason)
+            case _:
+                assert_never(outcome)
+
+
+class ProjectionStatus(StrEnum):
+    """Owed and not yet tried; shown; tried, and why it did not succeed is in ``last_error``."""
+
+    PENDING = "pending"
+    PUBLISHED = "published"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionState:
+    """What on-call sees of a projection; never its content. Times in milliseconds."""
+
+    projection_id: ProjectionId
+    subject: SubjectId
+    status: ProjectionStatus
+    version: int
+    published_version: int | None
+    attempt_count: int
+    last_error: str | None
+    pending_since_ms: int | None
+    due_at_ms: int | None
+    updated_at_ms: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionFilter:
+    """Which projections are meant. All conditions hold at once; None asks for nothing."""
+
+    status: ProjectionStatus | None = None
+    older_than: timedelta | None = None
+    subject: SubjectId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionSummary:
+    """How much is owed, how long already, and how much waits for an operator."""
+
+    pending: int
+    published: int
+    failed: int
+    due: int
+    given_up: int
+    oldest_unpublished_ms: int | None  # age of the oldest; None when nothing is owed
+    oldest_unpublished_high_ms: int | None
+    last_complete_sweep_ms: int | None  # when, milliseconds since 1970
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class RelayReport:
+    """What one turn of the relay came to."""
+
+    published: int = 0
+    retried: int = 0
+    handed_back: int = 0
+    given_up: int = 0
+    lost: int = 0  # settled by somebody else, or no longer wanted, by the time we knew
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def claimed(self) -> int:
+        return self.published + self.retried + self.handed_back + self.given_up
+
+    @property
+    def worth_repeating(self) -> bool:
+        """There may be more that is due, and the store can be reached."""
+        return self.claimed > 0 and self.handed_back == 0
+
+    @classmethod
+    def of(
+        cls, judged: Sequence[tuple[Claim, Verdict]], settled: int, outcomes: Sequence[Outcome]
+    ) -> "RelayReport":
+        verdicts = [type(verdict) for _, verdict in judged]
+        return cls(
+            published=verdicts.count(Published),
+            retried=verdicts.count(RetryLater),
+            handed_back=verdicts.count(HandBack),
+            given_up=verdicts.count(GiveUp),
+            lost=len(judged) - settled,
+            outcomes=tuple(outcomes),
+        )
