@@ -132,6 +132,7 @@ UPGRADE = (
             check ((status = 'published') = (pending_since is null))
     ) with (
         fillfactor = 50,
+        toast_tuple_target = 8160,
         autovacuum_vacuum_scale_factor = 0.02,
         autovacuum_vacuum_cost_delay = 0
     )

@@ -50,6 +50,9 @@ class Numeric:
             return "must be a whole number"
         return None
 
+    def takes(self, unit: str) -> bool:
+        return unit == self.unit or unit in self.accepts
+
     def units(self) -> list[str]:
         return [self.unit, *self.accepts]
 
@@ -77,6 +80,9 @@ class OneOf:
         if any(value == choice and type(value) is type(choice) for choice in self.choices):
             return None
         return "must be one of " + ", ".join(str(choice) for choice in self.choices).lower()
+
+    def takes(self, unit: str) -> bool:
+        return False
 
     def units(self) -> list[str]:
         return []

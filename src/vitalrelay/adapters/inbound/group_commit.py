@@ -2,8 +2,8 @@
 Many requests, one commit, and nobody shares a fate.
 
 Packets that wait at the same time share a transaction: at most ``most`` of them, and none waits
-longer than ``linger`` for company. The commit runs in a task of this queue, never in a request's:
-a caller who goes away cannot cancel what others wait for.
+longer than ``linger`` for company while the database is idle. The commit runs in a task of this
+queue, never in a request's: a caller who goes away cannot cancel what others wait for.
 
 A group that the database refuses is split in two, and again, until the packet it will not have
 stands alone. The queue is bounded: what finds it full is turned away before anything is stored.
@@ -70,9 +70,8 @@ class GroupCommit:
         self._limits = limits
         self._observer = observer
         self._waiting: deque[_Waiting] = deque()
-        self._arrived = asyncio.Event()
+        self._changed = asyncio.Event()
         self._room = asyncio.Event()
-        self._places = asyncio.Semaphore(limits.at_once)
         self._commits: set[asyncio.Task[None]] = set()
         self._closing = False
         self._loop = asyncio.get_running_loop()
@@ -92,7 +91,7 @@ class GroupCommit:
             raise Overloaded
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._waiting.append(_Waiting(packet, answer, self._loop.time()))
-        self._arrived.set()
+        self._changed.set()
         return answer
 
     async def enqueue_patiently(self, packet: Packet) -> "asyncio.Future[Answer]":
@@ -112,45 +111,59 @@ class GroupCommit:
     async def close(self) -> None:
         """Commit what waits, answer it, and take nothing new."""
         self._closing = True
-        self._arrived.set()
+        self._changed.set()
         self._room.set()
         await self._collector
 
     async def _collect(self) -> None:
         while not self._closing or self._waiting:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._waiting:
-                await self._places.acquire()
-                await self._company()
-                group = [
-                    self._waiting.popleft()
-                    for _ in range(min(len(self._waiting), self._limits.most))
-                ]
-                self._room.set()
-                task = asyncio.create_task(self._run(group), name="commit")
-                self._commits.add(task)
-                task.add_done_callback(self._commits.discard)
+            if self._waiting and self._may_start():
+                self._start()
+            else:
+                await self._something(self._linger_left())
         await asyncio.gather(*self._commits)
 
-    async def _company(self) -> None:
-        """Wait for more packets, as long as the oldest one may wait."""
-        until = self._waiting[0].since + self._limits.linger.total_seconds()
-        while len(self._waiting) < self._limits.most and not self._closing:
-            left = until - self._loop.time()
-            if left <= 0:
-                return
-            self._arrived.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._arrived.wait()
+    def _may_start(self) -> bool:
+        """
+        A full group, if a place is free; a smaller one only when no other commit is under way.
+
+        Who comes while a commit is under way has company for the next one by then.
+        """
+        if len(self._waiting) >= self._limits.most:
+            return len(self._commits) < self._limits.at_once
+        return not self._commits and (self._closing or self._linger_left() <= 0)
+
+    def _linger_left(self) -> float:
+        """How long the oldest packet may still wait for company, in seconds."""
+        if not self._waiting:
+            return 0
+        waited = self._loop.time() - self._waiting[0].since
+        return max(0, self._limits.linger.total_seconds() - waited)
+
+    async def _something(self, at_most_s: float) -> None:
+        """Wait for a packet, for a commit to end, or for the lingering to be over."""
+        self._changed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s or None):
+                await self._changed.wait()
+
+    def _start(self) -> None:
+        most = min(len(self._waiting), self._limits.most)
+        group = [self._waiting.popleft() for _ in range(most)]
+        self._room.set()
+        task = asyncio.create_task(self._run(group), name="commit")
+        self._commits.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._commits.discard(task)
+        self._changed.set()
 
     async def _run(self, group: Sequence[_Waiting]) -> None:
         started = self._loop.time()
         try:
             await self._store(group)
         finally:
-            self._places.release()
             took = self._loop.time() - started
             self._observer.committed(len(group), started - group[0].since, took)
 

@@ -94,35 +94,38 @@ def read_packet(raw: bytes, simulated_allowed: bool = False) -> Packet:
         packet = PacketIn.model_validate(document)
     except ValidationError as error:
         raise InvalidPacket(_faults_of_shape(error)) from None
-    faults = _faults(packet, simulated_allowed)
-    if faults:
-        raise InvalidPacket(faults[:MAX_FAULTS])
-    return _packet(packet)
+    return _packet_of(packet, simulated_allowed)
 
 
-def _faults(packet: PacketIn, simulated_allowed: bool) -> list[Fault]:
-    """What the shape alone cannot tell."""
-    faults = []
-    if packet.subject_id in RESERVED_SUBJECTS:
-        faults.append(Fault("/subjectId", "is a reserved name"))
+def _packet_of(packet: PacketIn, simulated_allowed: bool) -> Packet:
+    faults = [Fault("/subjectId", "is a reserved name")] * (packet.subject_id in RESERVED_SUBJECTS)
+    signals = []
     for index, signal in enumerate(packet.signals):
-        fault = _signal_fault(signal, simulated_allowed)
+        value = signal.value
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = Decimal(value)
+        fault = _signal_fault(signal, value, simulated_allowed)
         if fault is not None:
             faults.append(Fault(f"/signals/{index}/{fault[0]}", fault[1]))
-    return faults
+        signals.append(_signal(signal, value, packet.timestamp_ms))
+    if faults:
+        raise InvalidPacket(faults[:MAX_FAULTS])
+    return _packet(packet, tuple(signals))
 
 
-def _signal_fault(signal: SignalIn, simulated_allowed: bool) -> tuple[str, str] | None:
-    """The field at fault, and why."""
+def _signal_fault(
+    signal: SignalIn, value: Value, simulated_allowed: bool
+) -> tuple[str, str] | None:
+    """What the shape alone cannot tell: the field at fault, and why."""
     kind = CATALOGUE.get(signal.code)
     if kind is None:
         closest = closest_codes(signal.code)
         hint = f"; the closest known are {', '.join(closest)}" if closest else ""
         return "code", f"is not a known signal code{hint}"
-    reason = kind.fault(_value(signal.value))
+    reason = kind.fault(value)
     if reason is not None:
         return "value", reason
-    if signal.unit is not None and signal.unit not in kind.units():
+    if signal.unit is not None and not kind.takes(signal.unit):
         accepted = ", ".join(kind.units()) or "none"
         return "unit", f"is not a unit of this signal; accepted: {accepted}"
     if signal.quality == "simulated" and not simulated_allowed:
@@ -130,31 +133,22 @@ def _signal_fault(signal: SignalIn, simulated_allowed: bool) -> tuple[str, str] 
     return None
 
 
-def _value(value: bool | int | Decimal | str) -> Value:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    return value
-
-
-def _packet(packet: PacketIn) -> Packet:
-    timestamp_ms = packet.timestamp_ms
+def _packet(packet: PacketIn, signals: tuple[Signal, ...]) -> Packet:
     return Packet(
-        id=packet_id(packet.site_id, packet.device_id, timestamp_ms, packet.sequence),
+        id=packet_id(packet.site_id, packet.device_id, packet.timestamp_ms, packet.sequence),
         site=packet.site_id,
         device=packet.device_id,
         subject=SubjectId(packet.subject_id),
         encounter=EncounterId(packet.encounter_id or packet.subject_id),
-        timestamp_ms=timestamp_ms,
+        timestamp_ms=packet.timestamp_ms,
         sequence=packet.sequence,
-        signals=tuple([_signal(signal, timestamp_ms) for signal in packet.signals]),
+        signals=signals,
     )
 
 
-def _signal(signal: SignalIn, timestamp_ms: int) -> Signal:
+def _signal(signal: SignalIn, value: Value, timestamp_ms: int) -> Signal:
     measured_ms = timestamp_ms if signal.measured_at_ms is None else signal.measured_at_ms
-    return Signal(
-        signal.code, _value(signal.value), signal.unit, measured_ms, _QUALITY[signal.quality]
-    )
+    return Signal(signal.code, value, signal.unit, measured_ms, _QUALITY[signal.quality])
 
 
 # Simulated values exist in demos only, and are good ones there.

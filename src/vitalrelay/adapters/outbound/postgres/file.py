@@ -19,18 +19,16 @@ ASSESSMENTS = text("""
         assessment_key, encounter_id, demo_subject_id, model_name, model_version, horizon,
         risk_level, clinician_review_required, score, completeness, packet_id, assessed_at, payload
     )
-    select encounter_id || ':' || (payload ->> 'modelName') || ':' || (payload ->> 'horizon'),
-        encounter_id, subject_id, payload ->> 'modelName', payload ->> 'modelVersion',
-        payload ->> 'horizon', payload ->> 'riskLevel',
-        (payload ->> 'clinicianReviewRequired')::boolean, (payload ->> 'score')::integer,
-        payload ->> 'completeness', payload ->> 'lastPacketId',
-        to_timestamp(assessed_ms / 1000.0), payload
-    from (
-        select subject_id, encounter_id, assessed_ms, payload::jsonb as payload
-        from unnest(cast(:subjects as text[]), cast(:encounters as text[]),
-            cast(:assessed as bigint[]), cast(:payloads as text[])
-        ) as assessed(subject_id, encounter_id, assessed_ms, payload)
-    ) assessed
+    select encounter_id || ':' || model_name || ':' || horizon, encounter_id, subject_id,
+        model_name, model_version, horizon, risk_level, review_required, score, completeness,
+        packet_id, to_timestamp(assessed_ms / 1000.0), payload::jsonb
+    from unnest(
+        cast(:subjects as text[]), cast(:encounters as text[]), cast(:models as text[]),
+        cast(:model_versions as text[]), cast(:horizons as text[]), cast(:levels as text[]),
+        cast(:reviews as boolean[]), cast(:scores as integer[]), cast(:completeness as text[]),
+        cast(:packets as text[]), cast(:assessed as bigint[]), cast(:payloads as text[])
+    ) as assessed(subject_id, encounter_id, model_name, model_version, horizon, risk_level,
+        review_required, score, completeness, packet_id, assessed_ms, payload)
     order by encounter_id
     on conflict (assessment_key) do update
     set model_version = excluded.model_version, risk_level = excluded.risk_level,
@@ -108,9 +106,18 @@ async def _file_assessments(
 ) -> None:
     if not assessed:
         return
+    found = [of.assessment for _, of in assessed]
     parameters = {
         "subjects": [subject for subject, _ in assessed],
         "encounters": [of.encounter.id for _, of in assessed],
+        "models": [assessment.model_name for assessment in found],
+        "model_versions": [assessment.model_version for assessment in found],
+        "horizons": [assessment.horizon for assessment in found],
+        "levels": [assessment.risk_level for assessment in found],
+        "reviews": [assessment.review_required for assessment in found],
+        "scores": [assessment.score for assessment in found],
+        "completeness": [assessment.completeness for assessment in found],
+        "packets": [of.encounter.as_of.packet for _, of in assessed],
         "assessed": [of.at_ms for _, of in assessed],
         "payloads": [_assessment_payload(subject, of) for subject, of in assessed],
     }

@@ -10,14 +10,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vitalrelay.adapters.outbound.postgres.packet_rows import received_from
+from vitalrelay.adapters.outbound.postgres.recent import RecentSnapshots
 from vitalrelay.domain.chart import Chart
-from vitalrelay.domain.document import parse_document, snapshot_from
 from vitalrelay.domain.packet import EncounterId, Received, SubjectId
 from vitalrelay.domain.projection import projection_id
 from vitalrelay.domain.snapshot import Encounter, Snapshot, folded
 
 LOCK = text("""
-    select demo_subject_id as subject, version, payload::text as document
+    select demo_subject_id as subject, version, payload_fingerprint as fingerprint,
+        payload::text as document
     from patient_monitoring_snapshot_projections
     where projection_id = any(cast(:projection_ids as text[]))
     order by projection_id
@@ -37,14 +38,16 @@ RECALL = text("""
 Stay = tuple[SubjectId, EncounterId]
 
 
-async def lock(connection: AsyncConnection, new: Sequence[Received]) -> list[Chart]:
+async def lock(
+    connection: AsyncConnection, new: Sequence[Received], recent: RecentSnapshots
+) -> list[Chart]:
     if not new:
         return []
     ids = {projection_id(received.packet.subject) for received in new}
     rows = await connection.execute(LOCK, {"projection_ids": list(ids)})
     snapshots = [
-        snapshot_from(parse_document(document), version) if version else Snapshot(subject=subject)
-        for subject, version, document in rows
+        recent.read(fingerprint, version, document) if version else Snapshot(subject=subject)
+        for subject, version, fingerprint, document in rows
     ]
     stays = await _recall(connection, _not_current(snapshots, new), new)
     return [Chart(snapshot, stays.get(snapshot.subject, {})) for snapshot in snapshots]

@@ -7,6 +7,7 @@ from uuid import uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vitalrelay.adapters.outbound.postgres.recent import RecentSnapshots
 from vitalrelay.domain.chart import Chart
 from vitalrelay.domain.document import document_of
 from vitalrelay.domain.fingerprint import canonical_json, fingerprint
@@ -39,7 +40,10 @@ OWE = text("""
 
 
 async def owe(
-    connection: AsyncConnection, wanted: Sequence[Chart], lease_for: timedelta
+    connection: AsyncConnection,
+    wanted: Sequence[Chart],
+    lease_for: timedelta,
+    recent: RecentSnapshots,
 ) -> list[Claim]:
     if not wanted:
         return []
@@ -47,6 +51,7 @@ async def owe(
     snapshots = [chart.snapshot for chart in wanted]
     documents = [canonical_json(document_of(snapshot)) for snapshot in snapshots]
     fingerprints = [fingerprint(document) for document in documents]
+    recent.remember(fingerprints, snapshots)
     parameters = {
         "ids": [projection_id(snapshot.subject) for snapshot in snapshots],
         "versions": [snapshot.version for snapshot in snapshots],

@@ -11,6 +11,7 @@ from vitalrelay.adapters.outbound.postgres.connection import transaction
 from vitalrelay.adapters.outbound.postgres.file import file
 from vitalrelay.adapters.outbound.postgres.lock import lock
 from vitalrelay.adapters.outbound.postgres.owe import owe
+from vitalrelay.adapters.outbound.postgres.recent import RecentSnapshots
 from vitalrelay.adapters.outbound.postgres.record import Names, record
 from vitalrelay.domain.chart import Chart
 from vitalrelay.domain.errors import OutcomeUnknown
@@ -20,21 +21,22 @@ from vitalrelay.domain.receipt import Recorded
 
 
 class PostgresUnitOfWork:
-    def __init__(self, connection: AsyncConnection, names: Names) -> None:
+    def __init__(self, connection: AsyncConnection, names: Names, recent: RecentSnapshots) -> None:
         self._connection = connection
         self._names = names
+        self._recent = recent
 
     async def record(self, packets: Sequence[Packet]) -> list[Recorded]:
         return await record(self._connection, packets, self._names)
 
     async def lock(self, new: Sequence[Received]) -> list[Chart]:
-        return await lock(self._connection, new)
+        return await lock(self._connection, new, self._recent)
 
     async def file(self, charts: Sequence[Chart]) -> None:
         await file(self._connection, charts)
 
     async def owe(self, wanted: Sequence[Chart], lease_for: timedelta) -> list[Claim]:
-        return await owe(self._connection, wanted, lease_for)
+        return await owe(self._connection, wanted, lease_for, self._recent)
 
     async def commit(self) -> None:
         try:
@@ -52,8 +54,9 @@ class PostgresWork:
     def __init__(self, engine: AsyncEngine, names: Names) -> None:
         self._engine = engine
         self._names = names
+        self._recent = RecentSnapshots()
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[PostgresUnitOfWork]:
         async with transaction(self._engine) as connection:
-            yield PostgresUnitOfWork(connection, self._names)
+            yield PostgresUnitOfWork(connection, self._names, self._recent)

@@ -1,0 +1,1 @@
+"""Side-by-side measurements: ours, rivals and limits, in turn, in one run, on one machine."""

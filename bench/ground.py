@@ -1,0 +1,101 @@
+"""What every candidate runs on: servers of the run's own, a database each, processes that end."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import asyncpg
+
+from vitalrelay.embedded import EmbeddedPostgres, EmbeddedValkey
+
+ROOT = Path(__file__).parent.parent
+PATIENCE_S = 30.0
+DURABLE = {"shared_buffers": "256MB", "max_connections": "200", "track_commit_timestamp": "on"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """PostgreSQL with ``fsync`` and ``synchronous_commit`` on, and Valkey, for one run."""
+
+    postgres_url: str
+    redis_url: str
+
+    def database(self, name: str) -> str:
+        """A fresh, migrated database."""
+        admin, _, _ = self.postgres_url.rpartition("/")
+        run_sql(self.postgres_url, f'create database "{name}"')
+        url = f"{admin}/{name}"
+        environment = {**os.environ, "DATABASE_URL": url}
+        migrate = [sys.executable, "-m", "alembic", "upgrade", "head"]
+        subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+        return url
+
+
+@contextmanager
+def ground() -> Iterator[Ground]:
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(TemporaryDirectory(prefix="vitalrelay-bench-")))
+        directory.chmod(0o755)  # ours, made just now: the unprivileged servers must get through
+        postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres", settings=DURABLE))
+        valkey = stack.enter_context(EmbeddedValkey(directory / "redis"))
+        yield Ground(postgres.url, valkey.url)
+
+
+def run_sql(url: str, statement: str) -> list[tuple[object, ...]]:
+    """One statement on a connection of its own."""
+
+    async def run() -> list[tuple[object, ...]]:
+        connection = await asyncpg.connect(url)
+        try:
+            return [tuple(row) for row in await connection.fetch(statement)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def process(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[None]:
+    """A process of ours, ended by its id when the block is left."""
+    child = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if "BENCH_VERBOSE" not in os.environ else None,
+    )
+    try:
+        yield
+    finally:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(15)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def wait_for(url: str) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                return
+        except OSError:
+            pass
+        if time.monotonic() > until:
+            raise TimeoutError(f"{url} does not answer")
+        time.sleep(0.1)

@@ -1,0 +1,104 @@
+"""
+The load, in a process of its own: ``python -m bench.load '{"kind": …}'`` prints one JSON object.
+
+A closed loop: so many connections, each a gateway with one patient, the next packet when the
+answer is there. Every packet is new and changes the snapshot.
+"""
+
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import uvloop
+
+from bench.ground import ROOT
+from vitalrelay.replay.connection import Lane
+from vitalrelay.replay.target import MANY_PACKETS, ONE_PACKET, Target
+
+SILENCE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """``lines``: packets in one request; 1 is the single-packet POST."""
+
+    url: str
+    connections: int
+    seconds: float
+    lines: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """What came of it: packets a second, and how many answers were not what they should be."""
+
+    packets_per_s: float
+    wrong: int
+
+
+def drive(load: Load) -> Driven:
+    """In another process, so that the load's own work is not the service's."""
+    command = [sys.executable, "-m", "bench.load", json.dumps(asdict(load))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return Driven(**json.loads(done.stdout))
+
+
+def packets(gateway: int) -> Iterator[bytes]:
+    """A gateway's stream, about 0.5 kB each, from now on, one a second of event time."""
+    chance = random.Random(gateway)
+    now_ms = time.time_ns() // 1_000_000 - 86_400_000
+    while True:
+        now_ms += 1000
+        yield (
+            f'{{"siteId":"bench","deviceId":"gateway-{gateway}","subjectId":"patient-{gateway}",'
+            f'"encounterId":"stay-{gateway}","timestampMs":{now_ms},"signals":['
+            f'{{"code":"heart_rate","value":{chance.randrange(70, 85)},"unit":"/min"}},'
+            f'{{"code":"spo2","value":{chance.randrange(960, 995) / 10},"unit":"%"}},'
+            f'{{"code":"respiratory_rate","value":{chance.randrange(13, 19)},"unit":"/min"}},'
+            f'{{"code":"systolic_bp","value":{chance.randrange(115, 135)},"unit":"mm[Hg]"}},'
+            f'{{"code":"temperature","value":{chance.randrange(365, 376) / 10},"unit":"Cel"}},'
+            f'{{"code":"consciousness","value":"A"}},'
+            f'{{"code":"supplemental_oxygen","value":false}}]}}'
+        ).encode()
+
+
+async def run(load: Load) -> Driven:
+    target = Target.at(load.url)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + load.seconds
+    counts = [0, 0]
+
+    async def one_gateway(number: int) -> None:
+        lane, stream = Lane(target, SILENCE_S), packets(number)
+        head = target.head(ONE_PACKET if load.lines == 1 else MANY_PACKETS)
+        while loop.time() < until:
+            body = b"\n".join(next(stream) for _ in range(load.lines))
+            answer = await lane.exchange(head + b"%d\r\n\r\n%b" % (len(body), body))
+            stored = stored_in(answer.status, answer.body, load.lines)
+            counts[0] += stored
+            counts[1] += load.lines - stored
+        lane.close()
+
+    started = loop.time()
+    await asyncio.gather(*(one_gateway(number) for number in range(load.connections)))
+    return Driven(counts[0] / (loop.time() - started), counts[1])
+
+
+def stored_in(status: int, body: bytes, lines: int) -> int:
+    if lines == 1:
+        return int(status == 201)
+    if status != 200:
+        return 0
+    stored: int = json.loads(body.rpartition(b'{"summary":')[2][:-2])["stored"]
+    return stored
+
+
+if __name__ == "__main__":
+    uvloop.install()
+    result = asyncio.run(run(Load(**json.loads(sys.argv[1]))))
+    print(json.dumps(asdict(result)))

@@ -1,0 +1,40 @@
+"""What is printed: the figure, what was asked, and whether it may be believed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.rounds import Compared
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    name: str
+    figure: float
+    asked: str
+    met: bool
+    details: Mapping[str, object]
+
+    @classmethod
+    def of_ratio(cls, name: str, compared: Compared, at_least: float, unit: str) -> "Figure":
+        """A ratio that scatters too much is not met, whatever it is."""
+        rates = {who: f"{rate:,.0f} {unit}" for who, rate in compared.medians.items()}
+        details = {
+            **rates,
+            "rounds": [round(ratio, 2) for ratio in compared.ratios],
+            "scatter": f"{compared.scatter:.0%}",
+        }
+        met = compared.trustworthy and compared.ratio >= at_least
+        asked = f"≥ {at_least:g} times"
+        return cls(name, round(compared.ratio, 2), asked, met, details)
+
+    @classmethod
+    def of_latency(
+        cls, name: str, figure_ms: float, at_most: float, others: Mapping[str, float]
+    ) -> "Figure":
+        details = {percentile: f"{value:.1f} ms" for percentile, value in others.items()}
+        return cls(name, round(figure_ms, 1), f"≤ {at_most:g} ms", figure_ms <= at_most, details)
+
+    def line(self) -> str:
+        said = ", ".join(f"{name}: {value}" for name, value in self.details.items())
+        verdict = "met " if self.met else "MISS"
+        return f"{verdict}  {self.name}: {self.figure} (asked {self.asked}; {said})"
