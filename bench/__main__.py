@@ -23,10 +23,8 @@ RESULTS = Path(__file__).parent / "results"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*FIGURES, []], metavar="NAME")
-    parser.add_argument(
-        "--processes", type=int, default=2, help="of every service, ours and theirs"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
+    parser.add_argument("--processes", type=int, default=2, help="of each service, ours and theirs")
     wanted = parser.parse_args()
     figures = []
     for name in wanted.names or FIGURES:
