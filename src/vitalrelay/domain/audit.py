@@ -29,6 +29,8 @@ class AuditEvent:
     occurred_at_ms: int
     packet: PacketId | None
     assessment: Assessment | None
+    as_of_ms: int
+    request_id: str | None = None  # of a person's action; what follows by itself has its packet
     actor_ref: str = SYSTEM
     actor_role: str = SYSTEM
 
@@ -56,9 +58,15 @@ class AuditEvent:
             "previous": None if before is None else alarm_document(before, self.subject),
             "current": None if after is None else alarm_document(after, self.subject),
             "packetId": self.packet,
-            "assessment": None if assessment is None else assessment_document(assessment),
+            "assessment": assessment and self._assessment(assessment),
+            "modelName": assessment and assessment.model_name,
+            "modelVersion": assessment and assessment.model_version,
             "policyVersion": CATALOGUE_VERSION,
+            "requestId": self.request_id,
         }
+
+    def _assessment(self, assessment: Assessment) -> Mapping[str, object]:
+        return {**assessment_document(assessment), "asOfMs": self.as_of_ms}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,10 @@ class Breaker:
         return True
 
     def learn(self, outcomes: Iterable[Outcome]) -> None:
-        """What the store answered; one unreachable is enough to open."""
+        """What the store answered; one unreachable is enough to open. No answer tells nothing."""
+        outcomes = list(outcomes)
+        if not outcomes:
+            return
         if any(isinstance(outcome, Unreachable) for outcome in outcomes):
             self.state = BreakerState.OPEN
             self._probe_at = self._clock() + self._pause_s

@@ -110,6 +110,7 @@ class Chart:
                     occurred_at_ms=received.at_ms,
                     packet=received.packet.id,
                     assessment=assessment,
+                    as_of_ms=encounter.as_of.at_ms,
                 )
             )
 

@@ -1,6 +1,7 @@
 """The snapshot as screens read it, and back: nothing of a snapshot is kept anywhere else."""
 
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from vitalrelay.domain.alarms import (
     alarm_id,
 )
 from vitalrelay.domain.assessment import Assessment, Completeness, RiskLevel, Source
+from vitalrelay.domain.fingerprint import LARGEST_EXACT
 from vitalrelay.domain.packet import EncounterId, PacketId, Quality, SubjectId
 from vitalrelay.domain.review import ReviewItem, ReviewState
 from vitalrelay.domain.snapshot import Encounter, Moment, Snapshot, Vital
@@ -45,12 +47,21 @@ def document_of(snapshot: Snapshot) -> Document:
     return document
 
 
+def _whole(digits: str) -> int | Decimal:
+    number = Decimal(digits)
+    return int(number) if abs(number) < LARGEST_EXACT else number
+
+
 _DECODER = json.JSONDecoder(parse_float=Decimal)
+# PostgreSQL spells 1e300 out; as an int it would have another canonical form.
+_OF_LONG_NUMBERS = json.JSONDecoder(parse_float=Decimal, parse_int=_whole)
+_LONG_NUMBER = re.compile(r"\d{16}")
 
 
 def parse_document(text: str) -> dict[str, Any]:
     """A JSON object with its numbers as the domain reads them: ``int`` or ``Decimal``."""
-    document = _DECODER.decode(text)
+    decoder = _OF_LONG_NUMBERS if _LONG_NUMBER.search(text) else _DECODER
+    document = decoder.decode(text)
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")
     return document

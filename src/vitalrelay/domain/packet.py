@@ -55,6 +55,11 @@ class Packet:
     sequence: int | None
     signals: tuple[Signal, ...]
 
+    @property
+    def times_ms(self) -> list[int]:
+        """Every time the device claims: the packet's, then each signal's."""
+        return [self.timestamp_ms, *(signal.measured_ms for signal in self.signals)]
+
     def content(self) -> Mapping[str, object]:
         """What makes two packets the same: everything sent, with the defaults left out."""
         content: dict[str, object] = {
@@ -105,13 +110,11 @@ class Received:
     @property
     def ahead_ms(self) -> int:
         """By how much the device's clock ran ahead of the receipt; 0 if it did not."""
-        newest = max(self.packet.timestamp_ms, *(s.measured_ms for s in self.packet.signals))
-        return max(0, newest - self.at_ms)
+        return max(0, *(at_ms - self.at_ms for at_ms in self.packet.times_ms))
 
     @property
     def clock_suspect(self) -> bool:
         """Ahead by more than the tolerance, or never set. Late is not suspect."""
         if self.ahead_ms > CLOCK_TOLERANCE_MS:
             return True
-        oldest = min(self.packet.timestamp_ms, *(s.measured_ms for s in self.packet.signals))
-        return oldest < CLOCK_NEVER_SET_MS
+        return min(self.packet.times_ms) < CLOCK_NEVER_SET_MS

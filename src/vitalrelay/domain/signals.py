@@ -16,6 +16,9 @@ CATALOGUE_VERSION = "signals/1"
 
 WHOLE, TENTH = Decimal(1), Decimal("0.1")
 
+# No unit turns a number of this size into a reading. Below it doubles tell all whole numbers apart.
+BEYOND_READING = Decimal(10) ** 15
+
 # Monitors and recorders send these instead of a number they do not have.
 NO_MEASUREMENT: Final = frozenset({Decimal(-100), Decimal(-32768), Decimal(32767)})
 
@@ -61,6 +64,9 @@ class Numeric:
         assert isinstance(value, Decimal)
         if value in NO_MEASUREMENT or (value == 0 and not self.zero_is_a_value):
             return Reading(value, self.unit, Quality.INVALID, "not-measured")
+        if abs(value) >= BEYOND_READING:
+            nearest = Decimal(repr(float(value)))  # as it will be read back
+            return Reading(nearest, self.unit, Quality.INVALID, "out-of-range")
         conversion = self.accepts.get(signal.unit) if signal.unit is not None else None
         if conversion is not None:
             value = conversion(value).quantize(self.resolution, ROUND_HALF_UP)
@@ -79,7 +85,7 @@ class OneOf:
     def fault(self, value: Value) -> str | None:
         if any(value == choice and type(value) is type(choice) for choice in self.choices):
             return None
-        return "must be one of " + ", ".join(str(choice) for choice in self.choices).lower()
+        return "must be one of " + ", ".join(map(_spelled, self.choices))
 
     def takes(self, unit: str) -> bool:
         return False
@@ -99,6 +105,11 @@ class Reading:
     unit: str | None
     quality: Quality
     quality_reason: str | None
+
+
+def _spelled(choice: Value) -> str:
+    """As JSON writes it."""
+    return str(choice).lower() if isinstance(choice, bool) else str(choice)
 
 
 def device_reason(quality: Quality) -> str | None:

@@ -115,7 +115,7 @@ def _sent(packet: Packet) -> Sent:
 
 def _parameters(sent: Sequence[Sent], names: Names) -> Mapping[str, object]:
     packets = [one.packet for one in sent]
-    measured = [[p.timestamp_ms, *(s.measured_ms for s in p.signals)] for p in packets]
+    measured = [packet.times_ms for packet in packets]
     return {
         "packet_ids": [packet.id for packet in packets],
         "sites": [packet.site for packet in packets],

@@ -1,0 +1,1 @@
+"""What the commands do. Imported only by the command that is called."""
