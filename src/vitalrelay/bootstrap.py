@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from persistence.engine import PoolPolicy, create_engine
 from persistence.redis_client import RedisPolicy, create_redis
+from vitalrelay.adapters.inbound.cli.tools import Operations
 from vitalrelay.adapters.inbound.delivery import Delivery
 from vitalrelay.adapters.inbound.group_commit import GroupCommit, GroupLimits
 from vitalrelay.adapters.inbound.http.app import create_app
@@ -24,11 +26,13 @@ from vitalrelay.adapters.inbound.http.services import Services
 from vitalrelay.adapters.inbound.logs import set_up_logs
 from vitalrelay.adapters.inbound.metrics import Metrics
 from vitalrelay.adapters.outbound.health import StorageHealth
+from vitalrelay.adapters.outbound.postgres.connection import transaction
 from vitalrelay.adapters.outbound.postgres.ledger import PostgresLedger
 from vitalrelay.adapters.outbound.postgres.on_call import PostgresOnCall
 from vitalrelay.adapters.outbound.postgres.projections import PostgresProjections
 from vitalrelay.adapters.outbound.postgres.record import Names
 from vitalrelay.adapters.outbound.postgres.records import PostgresEvidence, PostgresRecords
+from vitalrelay.adapters.outbound.postgres.schema import check_revision
 from vitalrelay.adapters.outbound.postgres.unit_of_work import PostgresWork
 from vitalrelay.adapters.outbound.redis.keys import Keys
 from vitalrelay.adapters.outbound.redis.shown_snapshots import RedisSentinel, RedisShownSnapshots
@@ -38,6 +42,7 @@ from vitalrelay.domain.news2 import News2
 from vitalrelay.domain.projection import RelayReport, RetryPolicy
 from vitalrelay.settings import Settings, read_settings
 from vitalrelay.startup import greet, greeting
+from vitalrelay.supervisor.readiness import announce
 from vitalrelay.usecases.ingest_packets import IngestPackets
 from vitalrelay.usecases.inspect_projections import InspectProjections
 from vitalrelay.usecases.inspect_records import InspectRecords
@@ -182,6 +187,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             ingest_of(settings, storage), delivery.deliver, group_limits(settings), metrics
         )
         stack.push_async_callback(commits.close)
+        announce()
         yield Services(
             commits=commits,
             snapshots=reads_of(settings, storage),
@@ -215,6 +221,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[dict[str, Any]]:
     set_up_logs("worker", VERSION, settings.log_level, request_id.get)
     async with open_storage(settings, "worker") as storage:
         await greet(settings, storage.probes)
+        announce()
         yield {
             "relay": relay_of(settings, storage),
             "reconcile": reconcile_of(settings, storage),
@@ -223,3 +230,17 @@ async def open_worker(settings: Settings) -> AsyncIterator[dict[str, Any]]:
             "turn": asyncio.Lock(),
             "look": asyncio.Lock(),
         }
+
+
+@asynccontextmanager
+async def open_operations(settings: Settings) -> AsyncIterator[Operations]:
+    """What somebody at a terminal may ask for. Raises SchemaMismatch before anything is asked."""
+    set_up_logs("cli", VERSION, settings.log_level, request_id.get, sys.stderr)
+    async with open_storage(settings, "cli") as storage:
+        async with transaction(storage.probes) as connection:
+            await check_revision(connection)
+        yield Operations(
+            projections=InspectProjections(on_call=PostgresOnCall(storage.probes)),
+            reconcile=reconcile_of(settings, storage),
+            verify=verify_of(settings, storage),
+        )

@@ -1,6 +1,5 @@
 """The console command: which commands there are, and how each of them may fail."""
 
-from importlib.metadata import version as version_of
 from typing import Annotated, Any
 
 import typer
@@ -38,6 +37,8 @@ class InOneLine(TyperGroup):
 
 def show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version as version_of  # noqa: PLC0415 - slow to import
+
         answer(f"vitalrelay {version_of('vitalrelay')}")
         raise typer.Exit
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vitalrelay.adapters.inbound.cli.terminal import answer, answer_json
-from vitalrelay.adapters.inbound.cli.tools import MigrateOptions, Migrated, tools_of
+from vitalrelay.adapters.inbound.cli.tools import Migrated, MigrateOptions, tools_of
 
 SQL = "Print the statements of a migration from nothing, and change nothing."
 WAIT = "Seconds to wait for a PostgreSQL that does not answer yet."

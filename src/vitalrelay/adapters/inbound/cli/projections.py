@@ -28,7 +28,7 @@ Expect = Annotated[int | None, typer.Option(min=0, help=EXPECT)]
 Reason = Annotated[str, typer.Option(help=REASON)]
 
 
-def list_(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
+def list_(
     context: typer.Context,
     status: Status = None,
     older_than: OlderThan = None,
@@ -75,7 +75,7 @@ def retry(  # noqa: PLR0913, PLR0917 - the options of a command are its argument
     projections.retry_them(tools_of(context), which, consent)
 
 
-def rebuild(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
+def rebuild(
     context: typer.Context,
     yes: Yes = False,
     dry_run: DryRun = False,

@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen
 from typing import TYPE_CHECKING, Protocol
 
 import typer
 
 if TYPE_CHECKING:  # --help need not wait for it
+    from subprocess import Popen
+
     from vitalrelay.usecases.inspect_projections import InspectProjections
     from vitalrelay.usecases.reconcile_snapshots import ReconcileSnapshots
     from vitalrelay.usecases.verify import Verify

@@ -13,7 +13,8 @@ MAX_DEPTH = 20
 MAX_NODES = 2_000
 MAX_DIGITS = 25
 
-_OPENING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+# Possessive, and content with a string that never ends: no body can make it start over.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _UNPAIRED = re.compile("[\ud800-\udfff\x00]")
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -67,7 +68,7 @@ def _bound(raw: bytes, text: str) -> None:
 def _depth(text: str) -> int:
     """Exact, with an eye for brackets within strings."""
     depth = deepest = 0
-    for token in _OPENING.finditer(text):
+    for token in _TOKEN.finditer(text):
         match token.group()[0]:
             case "[" | "{":
                 depth += 1

@@ -62,7 +62,7 @@ async def owe(
         "lease_for": lease_for,
     }
     rows = await connection.execute(OWE, parameters)
-    incarnations: dict[str, int] = dict(rows.tuples().all())
+    incarnations: dict[str, int] = dict(rows.all())
     return [
         Claim(
             subject=snapshot.subject,

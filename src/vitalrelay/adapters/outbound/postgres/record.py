@@ -103,7 +103,7 @@ async def record(
     for one in sent:
         first.setdefault(one.packet.id, one)
     rows = await connection.execute(RECORD, _parameters(list(first.values()), names))
-    kept: dict[str, int] = dict(rows.tuples().all())
+    kept: dict[str, int] = dict(rows.all())
     before = await _stored_before(connection, [name for name in first if name not in kept])
     return [_answer(one, first, kept, before) for one in sent]
 

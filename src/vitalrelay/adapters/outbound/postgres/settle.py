@@ -68,6 +68,8 @@ def settlement_of(verdict: Verdict) -> tuple[str, timedelta | None, int, str]:
 
 
 async def settle(connection: AsyncConnection, judged: Sequence[tuple[Claim, Verdict]]) -> int:
+    if not judged:
+        return 0
     rows = [
         (projection_id(claim.subject), claim.version, claim.lease, *settlement_of(verdict))
         for claim, verdict in judged

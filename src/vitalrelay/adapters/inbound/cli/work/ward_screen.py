@@ -1,0 +1,68 @@
+"""The ward on a terminal that can draw, or printed now and then where there is none."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from vitalrelay.adapters.inbound.cli.work.ward_feed import Look
+from vitalrelay.adapters.inbound.cli.work.ward_table import ward_table
+
+PAGES = "/v1/snapshots/latest", "/openapi.json", "/metrics"
+NOT_A_DEVICE = "A made-up ward. Not a medical device; for no clinical use."
+LINES_AROUND = 8
+WIDTH_WITHOUT_TERMINAL = 160
+
+
+class WardScreen(Protocol):
+    @property
+    def every_s(self) -> float: ...
+    def show(self, look: Look) -> None: ...
+
+
+class LiveScreen:
+    every_s = 1.0
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show(self, look: Look) -> None:
+        room = max(self._live.console.height - LINES_AROUND, 1)
+        self._live.update(Group(header(look), ward_table(look, room)), refresh=True)
+
+
+class PrintedScreen:
+    every_s = 5.0
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def show(self, look: Look) -> None:
+        self._console.print(Group(header(look), ward_table(look, len(look.patients))))
+
+
+@contextmanager
+def screen() -> Iterator[WardScreen]:
+    console = Console()
+    if not console.is_terminal:
+        yield PrintedScreen(Console(width=WIDTH_WITHOUT_TERMINAL))
+        return
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        yield LiveScreen(live)
+
+
+def header(look: Look) -> Group:
+    addresses = "  ".join(look.url + page for page in PAGES)
+    return Group(Text(NOT_A_DEVICE, "bold"), Text(f"open {addresses}"), state(look))
+
+
+def state(look: Look) -> Text:
+    if look.silent_s:
+        lost = f"! THE API HAS NOT ANSWERED FOR {look.silent_s:.0f} s; this is what it said before"
+        return Text(lost, "bold white on red")
+    fine = look.ready == "ready"
+    words = f"{look.ready}, {len(look.patients)} patients; Ctrl-C ends the demo"
+    return Text(("● " if fine else "! ") + words, "green" if fine else "bold yellow")

@@ -1,0 +1,1 @@
+"""Our own processes and the servers under them: started in order, kept, stopped in order."""
