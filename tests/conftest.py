@@ -11,6 +11,8 @@ import pytest
 
 from tests import servers
 
+pytest_plugins = ["tests.fixtures"]
+
 ROOT = Path(__file__).parent.parent
 NUMBERS = itertools.count(1)
 

@@ -1,6 +1,5 @@
 """What tests are about, in few words: whatever a test does not name is ordinary."""
 
-import json
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +8,7 @@ from uuid import uuid4
 
 from vitalrelay.domain.alarms import Alarm, AlarmKind, AlarmPriority, AlarmState, Condition
 from vitalrelay.domain.assessment import Assessment, Completeness, RiskLevel, Source
-from vitalrelay.domain.document import document_of, snapshot_from
+from vitalrelay.domain.document import document_of, parse_document, snapshot_from
 from vitalrelay.domain.fingerprint import canonical_json, fingerprint
 from vitalrelay.domain.news2 import News2
 from vitalrelay.domain.packet import (
@@ -202,8 +201,8 @@ def a_snapshot(*packets: Received, version: int = 1, **values: JsonValue) -> Sna
 
 def reread(snapshot: Snapshot) -> Snapshot:
     """The snapshot after a stay in the database, where it is canonical JSON."""
-    document = json.loads(canonical_json(document_of(snapshot)), parse_float=Decimal)
-    return snapshot_from(document, snapshot.version)
+    text = canonical_json(document_of(snapshot))
+    return snapshot_from(parse_document(text), snapshot.version)
 
 
 def a_claim(

@@ -19,7 +19,7 @@ from vitalrelay.embedded.loopback import HOST, a_free_port
 
 LARGEST = 2**53 - 1
 BATCH = [wanted(f"p-{number}") for number in range(10)]
-IMPATIENT = RedisPolicy(max_connections=1, answer_timeout_s=0.1)
+IMPATIENT = RedisPolicy(max_connections=1, answer_timeout_s=0.3)
 
 
 @pytest.fixture
@@ -306,9 +306,9 @@ class TestAnOutage:
 
     async def test_no_answer_in_time(self, own_redis: Redis, own_redis_url: str) -> None:
         impatient = create_redis(own_redis_url, IMPATIENT)
-        await outcomes_on(impatient)
+        await outcomes_on(own_redis)
 
-        await own_redis.client_pause(500, all=True)
+        await own_redis.client_pause(1000, all=True)
         outcomes = await outcomes_on(impatient)
         await own_redis.ping()  # answered when the pause is over
 

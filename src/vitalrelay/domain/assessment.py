@@ -66,8 +66,8 @@ class Assessment:
 
     @property
     def known(self) -> frozenset[str]:
-        """The parameters that were known, with or without points."""
-        return frozenset(self.sources)
+        """The parameters whose points are told; a measured one may still wait for another."""
+        return frozenset(self.components)
 
     def knows_as_much_as(self, parameters: frozenset[str]) -> bool:
-        return parameters <= self.sources.keys()
+        return parameters <= self.components.keys()

@@ -1,7 +1,6 @@
 """The snapshot as screens read it, and back: nothing of a snapshot is kept anywhere else."""
 
 import json
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,7 +14,6 @@ from vitalrelay.domain.alarms import (
     alarm_id,
 )
 from vitalrelay.domain.assessment import Assessment, Completeness, RiskLevel, Source
-from vitalrelay.domain.fingerprint import LARGEST_EXACT
 from vitalrelay.domain.packet import EncounterId, PacketId, Quality, SubjectId
 from vitalrelay.domain.review import ReviewItem, ReviewState
 from vitalrelay.domain.snapshot import Encounter, Moment, Snapshot, Vital
@@ -48,20 +46,17 @@ def document_of(snapshot: Snapshot) -> Document:
 
 
 def _whole(digits: str) -> int | Decimal:
-    number = Decimal(digits)
-    return int(number) if abs(number) < LARGEST_EXACT else number
+    """PostgreSQL spells 1e300 out; as an int it would have another canonical form."""
+    return int(digits) if len(digits) < LONG_NUMBER else Decimal(digits)
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal)
-# PostgreSQL spells 1e300 out; as an int it would have another canonical form.
-_OF_LONG_NUMBERS = json.JSONDecoder(parse_float=Decimal, parse_int=_whole)
-_LONG_NUMBER = re.compile(r"\d{16}")
+LONG_NUMBER = 16  # digits and sign: what is shorter is below 2^53
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=_whole)
 
 
 def parse_document(text: str) -> dict[str, Any]:
     """A JSON object with its numbers as the domain reads them: ``int`` or ``Decimal``."""
-    decoder = _OF_LONG_NUMBERS if _LONG_NUMBER.search(text) else _DECODER
-    document = decoder.decode(text)
+    document = _DECODER.decode(text)
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")
     return document

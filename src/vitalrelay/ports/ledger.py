@@ -20,6 +20,13 @@ class Ledger(Protocol):
     async def known(self, subjects: Sequence[SubjectId]) -> set[SubjectId]:
         """Those of them who are patients at all."""
 
+    async def take_back(self) -> int:
+        """
+        End every lease: what is being published now is due again, and cannot be settled.
+
+        Returns how many were in somebody's hand.
+        """
+
     async def owe_again(self, wanted: Sequence[Wanted]) -> int:
         """Owe these very versions once more, due at once; versions that moved on are left alone."""
 

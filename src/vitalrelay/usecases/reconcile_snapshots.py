@@ -55,8 +55,13 @@ class ReconcileSnapshots:
         return Watched(lost, restarted)
 
     async def rebuild(self) -> int:
-        """Owe every patient again; the claims take the most urgent first."""
-        owed = 0
+        """
+        Owe every patient again; the claims take the most urgent first.
+
+        What is in somebody's hand comes first: published before the loss and settled after it,
+        it would pass for shown.
+        """
+        owed = await self.ledger.take_back()
         async for page in self.pages():
             owed += await self.ledger.owe_again(page)
         return owed

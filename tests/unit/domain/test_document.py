@@ -23,7 +23,7 @@ from tests.unit.domain.strategies import sometimes, stored_packets
 from tests.unit.domain.ward import ward_after
 from vitalrelay.domain.alarms import AlarmState
 from vitalrelay.domain.assessment import RiskLevel
-from vitalrelay.domain.document import document_of, without_envelope
+from vitalrelay.domain.document import document_of, parse_document, without_envelope
 from vitalrelay.domain.fingerprint import canonical_json
 from vitalrelay.domain.packet import Quality
 from vitalrelay.domain.review import ReviewState
@@ -129,6 +129,16 @@ def test_a_snapshot_comes_back_with_numbers_the_domain_can_score():
         "spo2_scale": Decimal(2),
     }
     assert all(type(vital.value) is Decimal for vital in vitals.values())
+
+
+@pytest.mark.parametrize("sent", ["1e300", "-1e22", "9007199254740993", "123456789012345678"])
+def test_a_number_that_the_database_spells_out_keeps_its_canonical_form(sent):
+    canonical = canonical_json({"value": Decimal(sent)})
+    spelled_out = f'{{"value": {Decimal(json.loads(canonical, parse_float=Decimal)["value"]):f}}}'
+
+    back = parse_document(spelled_out)
+
+    assert canonical_json(back) == canonical
 
 
 @pytest.mark.parametrize("value", [True, False])

@@ -1,13 +1,11 @@
 """A database of one patient, in memory: what is kept is text, and comes back from it."""
 
-import json
 from collections.abc import Sequence
-from decimal import Decimal
 from itertools import permutations
 
 from vitalrelay.domain.alarms import Transition
 from vitalrelay.domain.chart import Chart, fold_all
-from vitalrelay.domain.document import document_of, snapshot_from
+from vitalrelay.domain.document import document_of, parse_document, snapshot_from
 from vitalrelay.domain.fingerprint import canonical_json
 from vitalrelay.domain.news2 import News2
 from vitalrelay.domain.packet import Received, SubjectId
@@ -42,7 +40,7 @@ class Ward:
     def snapshot(self) -> Snapshot:
         if not self.version:
             return Snapshot(subject=self.subject)
-        return snapshot_from(json.loads(self.text, parse_float=Decimal), self.version)
+        return snapshot_from(parse_document(self.text), self.version)
 
 
 def ward_after(*batches: Sequence[Received]) -> Ward:

@@ -24,7 +24,8 @@ class Services:
     simulated_allowed: bool
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
+    """Async, or each request would wait for a thread to look it up."""
     of_app: Services = request.app.state.services
     return of_app
 

@@ -44,8 +44,24 @@ OWE_AGAIN = text("""
         for update of patient_monitoring_snapshot_projections
     )
     update patient_monitoring_snapshot_projections p
-    set status = 'pending', pending_since = clock_timestamp(), due_at = clock_timestamp(),
-        attempt_count = 0, last_error = '', lease_token = null, updated_at = now()
+    set status = 'pending', published_version = null, pending_since = clock_timestamp(),
+        due_at = clock_timestamp(), attempt_count = 0, last_error = '', lease_token = null,
+        updated_at = now()
+    from ours
+    where p.projection_id = ours.projection_id
+""")
+
+# Whoever publishes one of these just now cannot settle it any more; given up ones are in no hand.
+TAKE_BACK = text("""
+    with ours as (
+        select projection_id
+        from patient_monitoring_snapshot_projections
+        where status <> 'published' and lease_token is not null
+        order by projection_id
+        for update
+    )
+    update patient_monitoring_snapshot_projections p
+    set due_at = clock_timestamp(), lease_token = null, updated_at = now()
     from ours
     where p.projection_id = ours.projection_id
 """)
@@ -91,6 +107,9 @@ class PostgresLedger:
         async with statement(self._engine) as connection:
             rows = await connection.scalars(KNOWN, {"ids": _ids(subjects)})
             return set(rows)
+
+    async def take_back(self) -> int:
+        return await self._change(TAKE_BACK, {})
 
     async def owe_again(self, wanted: Sequence[Wanted]) -> int:
         ids = _ids([one.subject for one in wanted])

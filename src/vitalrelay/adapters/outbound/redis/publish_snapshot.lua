@@ -29,9 +29,11 @@ end
 
 -- The event first: an error further down does not undo it, and twice is better than never.
 -- Its numbers are ARGV as it came, because Lua would print a large one as 1e+15.
+-- Without the stream nobody can be told of any patient: an outage, under a code of its own.
 if changed then
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*',
+  local event = redis.pcall('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*',
     'subjectId', ARGV[1], 'incarnation', ARGV[2], 'version', ARGV[3], 'fingerprint', ARGV[4])
+  if event.err then return redis.error_reply('NOEVENTS ' .. event.err) end
 end
 redis.call('SET', KEYS[1], ARGV[5])
 

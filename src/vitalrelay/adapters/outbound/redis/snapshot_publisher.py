@@ -38,7 +38,9 @@ OUTAGES = (
     AuthorizationError,
     NoScriptError,
 )
-OUTAGE_CODES = ("BUSY", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNBLOCKED")
+OUTAGE_CODES = frozenset(
+    ("BUSY", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOEVENTS", "NOREPLICAS", "UNBLOCKED")
+)
 
 
 class RedisSnapshotPublisher:

@@ -30,8 +30,9 @@ class LiveScreen:
         self._live = live
 
     def show(self, look: Look) -> None:
-        room = max(self._live.console.height - LINES_AROUND, 1)
-        self._live.update(Group(header(look), ward_table(look, room)), refresh=True)
+        size = self._live.console.size
+        table = ward_table(look, max(size.height - LINES_AROUND, 1), size.width)
+        self._live.update(Group(header(look), table), refresh=True)
 
 
 class PrintedScreen:
@@ -41,7 +42,8 @@ class PrintedScreen:
         self._console = console
 
     def show(self, look: Look) -> None:
-        self._console.print(Group(header(look), ward_table(look, len(look.patients))))
+        table = ward_table(look, len(look.patients), self._console.width)
+        self._console.print(Group(header(look), table))
 
 
 @contextmanager
