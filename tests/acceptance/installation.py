@@ -83,15 +83,43 @@ class Installation:
             return False
 
     def request(self, method: str, path: str, content: object = None) -> tuple[int, dict]:
+        status, body = self._exchange(method, path, content)
+        return status, json.loads(body)
+
+    def text(self, path: str) -> str:
+        return self._exchange("GET", path)[1].decode()
+
+    def _exchange(self, method: str, path: str, content: object = None) -> tuple[int, bytes]:
         place = urlsplit(self.ready["apiUrl"])
-        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=5)
+        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=2)
         try:
             body = None if content is None else json.dumps(content)
             connection.request(method, path, body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            return answer.status, answer.read()
         finally:
             connection.close()
+
+    def store(self, packet: dict) -> dict:
+        """The receipt, from a client that repeats until it has one, as clients do."""
+        receipts = []
+
+        def stored() -> bool:
+            try:
+                status, receipt = self.request("POST", "/v1/signal-packets", packet)
+            except (OSError, http.client.HTTPException):
+                return False
+            receipts.append(receipt)
+            return status in (200, 201)
+
+        until(stored, 20, "an acknowledgement")
+        return receipts[-1]
+
+    def shows(self, subject: str, receipt: dict) -> bool:
+        """Whether Redis has what that receipt promised."""
+        where = f"/v1/subjects/{subject}/snapshot"
+        _, snapshot = self.request("GET", where)
+        return snapshot.get("fingerprint") == receipt["projection"]["fingerprint"]
 
     def environment(self) -> dict[str, str]:
         """With which the other commands find it."""

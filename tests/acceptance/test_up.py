@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import time
 
 import pytest
@@ -16,7 +15,8 @@ BACK_WITHIN_S = 20.0
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     """One installation for the tests that leave it as it was."""
-    with Installation(tmp_path_factory.mktemp("up") / "installation") as installation:
+    directory = tmp_path_factory.mktemp("up") / "installation"
+    with Installation(directory, "--api-workers", "2") as installation:
         yield installation
 
 
@@ -26,30 +26,23 @@ def everybody(installation):
     return [*pids["api"], *pids["relay"], pids["postgres"], pids["redis"]]
 
 
-def fingerprint_shown(installation, subject):
-    return installation.request("GET", f"/v1/subjects/{subject}/snapshot")[1].get("fingerprint")
-
-
 def test_what_it_starts_works_and_is_gone_soon_after_it_is_told(install):
-    with install("--api-workers", "2") as installation:
-        status, receipt = installation.request(
-            "POST", "/v1/signal-packets", a_packet("p-1", NOW_MS)
-        )
-        wanted = receipt["projection"]["fingerprint"]
-        until(lambda: fingerprint_shown(installation, "p-1") == wanted, 5, "p-1 is shown")
+    with install() as installation:
+        receipt = installation.store(a_packet("p-1", NOW_MS))
+        until(lambda: installation.shows("p-1", receipt), 10, "p-1 is shown")
         pids = everybody(installation)
         took_s = installation.stop()
 
-    assert status == 201
+    assert receipt["outcome"] == "stored"
     assert installation.process.returncode == 0
     assert took_s < 10
     assert not any(map(lives, pids))
-    assert len(set(pids)) == 5
+    assert len(set(pids)) == 4
 
 
 def test_stdout_is_one_line_and_a_second_start_finds_the_data(install):
     with install() as first:
-        first.request("POST", "/v1/signal-packets", a_packet("p-1", NOW_MS))
+        first.store(a_packet("p-1", NOW_MS))
         first.stop(signal.SIGINT)
     with install() as second:
         status, snapshot = second.request("GET", "/v1/subjects/p-1/snapshot")
@@ -85,23 +78,38 @@ def test_a_port_in_use_is_left_to_whoever_has_it(running, tmp_path):
 
 @pytest.mark.parametrize("role", ["api", "relay", "redis", "postgres"])
 def test_what_is_killed_is_back_by_itself_and_nothing_is_lost(running, role):
-    running.request("POST", "/v1/signal-packets", a_packet(f"before-{role}", NOW_MS))
+    running.store(a_packet(f"before-{role}", NOW_MS))
 
     killed = running.kill(role)
     until(lambda: running.replaced(role, killed), BACK_WITHIN_S, f"another {role}")
     until(running.answers, BACK_WITHIN_S, "ready")
-    status, _ = running.request("POST", "/v1/signal-packets", a_packet(f"after-{role}", NOW_MS))
+    running.store(a_packet(f"after-{role}", NOW_MS))
     until(lambda: running.verified()["ok"], BACK_WITHIN_S, "verified")
 
-    assert status == 201
     assert running.request("GET", f"/v1/subjects/before-{role}/snapshot")[0] == 200
     assert restarts(running)[-1]["role"] == role
     assert restarts(running)[-1]["previousPid"] == killed
 
 
 def restarts(installation):
-    events = [json.loads(line) for line in installation.words.read_text().splitlines() if line[0] == "{"]
+    lines = installation.words.read_text().splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
     return [event for event in events if event["event"] == "process-restarted"]
+
+
+def test_several_api_processes_count_together(running):
+    before = packets_stored(running)
+
+    for beat in range(20):
+        running.store(a_packet("counted", NOW_MS + beat))
+
+    assert packets_stored(running) == before + 20
+
+
+def packets_stored(installation):
+    name = 'vitalrelay_packets_total{outcome="stored"} '
+    lines = installation.text("/metrics").splitlines()
+    return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(install):
@@ -109,17 +117,3 @@ def test_nothing_outlives_a_supervisor_that_is_killed(install):
         pids = everybody(installation)
         installation.process.kill()
         until(lambda: not any(map(lives, pids)), 15, "everybody is gone")
-
-
-def test_several_api_processes_count_together(install):
-    with install("--api-workers", "2") as installation:
-        for beat in range(20):
-            installation.request("POST", "/v1/signal-packets", a_packet("p-1", NOW_MS + beat))
-        metrics = subprocess.run(
-            ["curl", "-s", installation.ready["apiUrl"] + "/metrics"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-
-    assert 'vitalrelay_packets_total{outcome="stored"} 20.0' in metrics

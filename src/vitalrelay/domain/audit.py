@@ -108,7 +108,7 @@ class ChainCheck:
     def __init__(self) -> None:
         self.broken = 0
         self._head = CHAIN_START
-        self._states: dict[object, object] = {}
+        self._states: dict[object, object] = {}  # by alarm
 
     def follow(self, event: StoredEvent) -> None:
         """The next link must continue the one before, and each alarm's states must join up."""
@@ -117,15 +117,22 @@ class ChainCheck:
             event.seq == self._head.seq + 1
             and event.previous_hash == self._head.hash
             and event.hash == chain_hash(event.previous_hash, event.record)
-            and event.record.get("previous") == self._states.get(alarm)
+            and _told(event.record.get("previous")) == self._states.get(alarm)
         )
         self.broken += not holds
         self._head = Link(event.seq, event.hash)
-        self._states[alarm] = event.record.get("current")
+        self._states[alarm] = _told(event.record.get("current"))
 
     def end(self, head: Link) -> None:
         """Where the chain says it ends: records taken from its end show here."""
         self.broken += head != self._head
+
+
+def _told(alarm: object) -> object:
+    """What of an alarm changes only with a record; being confirmed, or stale, makes none."""
+    if not isinstance(alarm, dict):
+        return alarm
+    return {name: value for name, value in alarm.items() if name not in ("known", "stale")}
 
 
 def by_site(events: Iterable[AuditEvent]) -> dict[str, list[AuditEvent]]:

@@ -83,7 +83,8 @@ class OneOf:
     choices: tuple[Value, ...]
 
     def fault(self, value: Value) -> str | None:
-        if any(value == choice and type(value) is type(choice) for choice in self.choices):
+        # True equals 1, and is another choice.
+        if type(value) is type(self.choices[0]) and value in self.choices:
             return None
         return "must be one of " + ", ".join(map(_spelled, self.choices))
 

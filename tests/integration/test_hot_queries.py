@@ -1,0 +1,437 @@
+"""What runs all day reads what it needs and no more: asked of the planner, on tables in size."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import TextClause, text
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from persistence.engine import PoolPolicy, create_engine
+from tests.fixtures import migrate
+from tests.support import LEASE, NOW_MS
+from vitalrelay.adapters.outbound.postgres import (
+    claim,
+    ledger,
+    lock,
+    on_call,
+    owe,
+    record,
+    records,
+    settle,
+)
+
+PATIENTS, PACKETS, RECENT_PATIENTS, OF_EACH_OTHER = 50_000, 200_000, 500, 20_000
+
+NUMBERS = {
+    "patients": PATIENTS,
+    "packets": PACKETS,
+    "recent": RECENT_PATIENTS,
+    "others": OF_EACH_OTHER,
+    "now_ms": NOW_MS,
+}
+
+PROJECTIONS = "patient_monitoring_snapshot_projections"
+OWED_INDEX, BY_ID = f"{PROJECTIONS}_owed_idx", f"{PROJECTIONS}_pkey"
+BY_SUBJECT, BY_PACKET = "patient_signal_packets_subject_time_idx", "patient_signal_packets_pkey"
+BY_ENCOUNTER = "patient_risk_assessments_encounter_idx"
+BY_PRIORITY = "patient_review_queue_priority_time_idx"
+BY_ALARM = "patient_alarm_audit_events_alarm_time_idx"
+BY_SITE = "patient_alarm_audit_events_site_id_seq_key"
+ONE_ROW = "relay_state"
+
+FILL = (
+    """
+    insert into patient_monitoring_snapshot_projections (
+        projection_id, demo_subject_id, snapshot_key, latest_key, payload_fingerprint, payload,
+        status, attempt_count, incarnation, version, published_version, urgency
+    )
+    select 'monitoring-snapshot:p-' || n, 'p-' || n, 'patient-risk:monitoring-snapshots:p-' || n,
+        'patient-risk:monitoring-snapshots:latest', 'sha256:' || repeat(md5(n::text), 2),
+        jsonb_build_object('asOfMs', n, 'subjectId', 'p-' || n, 'vitals', vitals.of_all),
+        'published', 1, 1, 3, 3, n % 5
+    from generate_series(1, :patients) n,
+        (select jsonb_object_agg(i, md5(i::text)) as of_all from generate_series(1, 38) i) vitals
+    """,
+    """
+    insert into patient_signal_packets (
+        packet_id, site_id, device_id, demo_subject_id, encounter_id, timestamp_ms, payload,
+        content_fingerprint, clock_suspect, received_at
+    )
+    select 'seoul-01:bed-' || n % :recent || ':' || :now_ms + n, 'seoul-01',
+        'bed-' || n % :recent, 'p-' || n % :recent, 'e-' || n % :recent, :now_ms + n,
+        signals.of_all, 'sha256:' || repeat(md5(n::text), 2), false, now()
+    from generate_series(1, :packets) n,
+        (select jsonb_object_agg(i, md5(i::text)) as of_all from generate_series(1, 12) i) signals
+    """,
+    """
+    insert into patient_risk_assessments (
+        assessment_key, encounter_id, demo_subject_id, model_name, model_version, horizon,
+        risk_level, clinician_review_required, score, completeness, packet_id, assessed_at,
+        payload, updated_at
+    )
+    select 'e-' || n || ':news2:current', 'e-' || n, 'p-' || n, 'news2', 'news2-2017/1',
+        'current', 'low', false, 1, 'partial', 'seoul-01:bed:' || n, now(), '{}',
+        now() - n * interval '1 s'
+    from generate_series(1, :others) n
+    """,
+    """
+    insert into patient_review_queue (
+        review_item_id, demo_subject_id, encounter_id, site_id, priority, last_updated_ms, state,
+        payload
+    )
+    select 'review:e-' || n, 'p-' || n, 'e-' || n, 'seoul-01',
+        (array['high', 'medium', 'low-medium', 'low'])[1 + n % 4], :now_ms + n * 7919 % :others,
+        case when n % 20 < 4 then 'open' when n % 2 = 0 then 'resolved' else 'closed' end, '{}'
+    from generate_series(1, :others) n
+    """,
+    """
+    insert into patient_alarm_audit_events (
+        event_id, alarm_id, demo_subject_id, site_id, action, actor_ref, reason, occurred_at_ms,
+        payload, seq, previous_hash, hash
+    )
+    select 'p-' || n || ':1.1', 'p-' || n % :recent || ':news2-high', 'p-' || n % :recent,
+        'site-' || n % 4, 'raised', 'system', 'risk', :now_ms + n, '{}', n, md5(n::text),
+        md5(n::text)
+    from generate_series(1, :others) n
+    """,
+)
+
+# Most urgent first: high, medium, low-medium, low; then most recently updated; then by id.
+REVIEW_LIST = text("""
+    select item.review_item_id, item.payload::text as payload, wanted.rank, item.last_updated_ms
+    from unnest(array['high', 'medium', 'low-medium', 'low']) with ordinality
+        as wanted(priority, rank)
+    cross join lateral (
+        select review_item_id, payload, last_updated_ms
+        from patient_review_queue
+        where priority = wanted.priority and state = 'open'
+            and last_updated_ms <= case when wanted.rank = :rank then :updated_ms
+                else 9223372036854775807 end
+            and (wanted.rank > :rank or last_updated_ms < :updated_ms
+                or (last_updated_ms = :updated_ms and review_item_id > :item))
+        order by last_updated_ms desc, review_item_id
+        limit :limit
+    ) item
+    where wanted.rank >= :rank
+    order by wanted.rank, item.last_updated_ms desc, item.review_item_id
+    limit :limit
+""")
+
+AUDIT_OF_ALARM = text("""
+    select event_id, payload::text as payload
+    from patient_alarm_audit_events
+    where alarm_id = :alarm
+    order by occurred_at_ms desc, event_id desc
+    limit :limit
+""")
+
+DUE = text("""
+    update patient_monitoring_snapshot_projections
+    set status = 'failed', pending_since = now(), due_at = now() - interval '1 h',
+        lease_token = :lease, published_version = 2
+    where projection_id in (
+        select projection_id from patient_monitoring_snapshot_projections
+        where status = 'published' limit :many
+    )
+""")
+NONE_DUE = text("""
+    update patient_monitoring_snapshot_projections
+    set status = 'published', pending_since = null, due_at = null, lease_token = null
+    where status <> 'published'
+""")
+COUNT_DUE = text("""
+    select count(*) from patient_monitoring_snapshot_projections where due_at <= now()
+""")
+
+LEASED = UUID(int=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One place where a plan reads a table; ``looked_at`` are the rows that it touched there."""
+
+    kind: str
+    what: str
+    looked_at: float
+
+
+def scans(plan: Mapping[str, Any]) -> Iterator[Scan]:
+    what = plan.get("Index Name") or plan.get("Relation Name")
+    if "Scan" in plan["Node Type"] and what is not None and what != ONE_ROW:
+        removed = plan.get("Rows Removed by Filter", 0) + plan.get(
+            "Rows Removed by Index Recheck", 0
+        )
+        each = plan.get("Actual Rows", 0) + removed
+        yield Scan(plan["Node Type"], what, each * plan.get("Actual Loops", 1))
+    for inner in plan.get("Plans", ()):
+        yield from scans(inner)
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """How it runs for these parameters, and how it would run for any."""
+
+    custom: list[Scan]
+    generic: list[Scan]
+
+    @property
+    def whole_tables(self) -> list[str]:
+        return [scan.what for scan in (*self.custom, *self.generic) if scan.kind.startswith("Seq")]
+
+    @property
+    def indexes(self) -> list[set[str]]:
+        return [
+            {scan.what for scan in plan if "Index" in scan.kind}
+            for plan in (self.custom, self.generic)
+        ]
+
+    @property
+    def looked_at(self) -> float:
+        return sum(scan.looked_at for scan in self.custom)
+
+
+async def plans_of(
+    connection: AsyncConnection, statement: TextClause, parameters: Mapping[str, object]
+) -> Plans:
+    """It does run, and is undone again; the statement has to be alone in its transaction."""
+    explain = text(f"explain (analyze, timing off, format json) {statement.text}")
+    [[custom]] = await connection.execute(explain, parameters)
+    await connection.rollback()
+    generic = await generic_plan(connection, statement)
+    return Plans(list(scans(of_json(custom))), list(scans(of_json(generic))))
+
+
+async def generic_plan(connection: AsyncConnection, statement: TextClause) -> str:
+    """As a prepared statement may come to be planned, after its first executions."""
+    compiled = statement.compile(dialect=dialect())
+    nothing = ", ".join(["null"] * len(compiled.params))
+    driver = (await connection.get_raw_connection()).driver_connection
+    await driver.execute(f"prepare hot as {compiled}")
+    await driver.execute("set plan_cache_mode = force_generic_plan")
+    try:
+        plan: str = await driver.fetchval(
+            f"explain (format json) execute hot{f'({nothing})' if nothing else ''}"
+        )
+    finally:
+        await driver.execute("deallocate hot; reset plan_cache_mode")
+        await connection.rollback()
+    return plan
+
+
+def of_json(explained: Any) -> Mapping[str, Any]:
+    document = json.loads(explained) if isinstance(explained, str) else explained
+    plan: Mapping[str, Any] = document[0]["Plan"]
+    return plan
+
+
+@pytest.fixture(scope="module")
+async def ward(
+    new_database: Callable[[], AbstractContextManager[str]],
+) -> AsyncIterator[AsyncEngine]:
+    """Tables in size. Nobody vacuums or gathers statistics but the tests."""
+    with new_database() as url:
+        migrate(url)
+        policy = PoolPolicy(size=2, command_timeout_s=120)
+        engine = create_engine(url, policy, "vitalrelay-hot-queries")
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(f"alter table {PROJECTIONS} set (autovacuum_enabled = false)")
+            )
+            for statement in FILL:
+                await connection.exec_driver_sql(with_numbers(statement))
+        await run(engine, "vacuum analyze")
+        yield engine
+        await engine.dispose()
+
+
+def with_numbers(statement: str) -> str:
+    for name, number in NUMBERS.items():
+        statement = statement.replace(f":{name}", str(number))
+    return statement
+
+
+async def run(engine: AsyncEngine, statement: str) -> None:
+    async with engine.connect() as connection:
+        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await alone.execute(text(statement))
+
+
+async def arrange(engine: AsyncEngine, due: int) -> None:
+    """So many are due, leased by us once; the others are published."""
+    async with engine.begin() as connection:
+        await connection.execute(NONE_DUE)
+        await connection.execute(DUE, {"many": due, "lease": LEASED})
+
+
+def ids(count: int) -> list[str]:
+    """Of patients from all over the table."""
+    return [f"monitoring-snapshot:p-{1 + n * 97 % PATIENTS}" for n in range(count)]
+
+
+def packets(count: int) -> Mapping[str, Sequence[object]]:
+    """Half of them of new patients."""
+    numbers = range(count)
+    subjects = [f"p-{n}" if n % 2 else f"new-{n}" for n in numbers]
+    return {
+        "packet_ids": [f"seoul-01:bed-{n}:{NOW_MS - n}" for n in numbers],
+        "sites": ["seoul-01"] * count,
+        "devices": [f"bed-{n}" for n in numbers],
+        "subjects": subjects,
+        "encounters": subjects,
+        "timestamps": [NOW_MS - n for n in numbers],
+        "payloads": ["{}"] * count,
+        "fingerprints": ["sha256:0"] * count,
+        "newest": [NOW_MS - n for n in numbers],
+        "oldest": [NOW_MS - n for n in numbers],
+    }
+
+
+BATCH = 500
+A_PAGE = 100
+OF_ONE_PATIENT = PACKETS // RECENT_PATIENTS
+
+RECORD = {
+    **packets(BATCH),
+    "tolerance_ms": 2_000,
+    "never_set_ms": 0,
+    "documents": "patient-risk:monitoring-snapshots:",
+    "latest": "patient-risk:monitoring-snapshots:latest",
+}
+OWE = {
+    "ids": ids(BATCH),
+    "versions": [4] * BATCH,
+    "fingerprints": ["sha256:1"] * BATCH,
+    "documents": ['{"asOfMs":1}'] * BATCH,
+    "urgencies": [4] * BATCH,
+    "lease": LEASED,
+    "lease_for": LEASE,
+}
+SETTLE = {
+    "ids": ids(BATCH),
+    "versions": [3] * BATCH,
+    "leases": [LEASED] * BATCH,
+    "statuses": ["published"] * BATCH,
+    "delays": [None] * BATCH,
+    "restored": [0] * BATCH,
+    "errors": [""] * BATCH,
+}
+MIDDLE = "monitoring-snapshot:p-3"
+EVERYBODY = {"status": None, "older_than": None, "subject": None}
+FAILED = {**EVERYBODY, "status": "failed"}
+OLD_AND_FAILED = {**FAILED, "older_than": timedelta(seconds=60)}
+NEWEST = {"subject": "p-7", "timestamp_ms": NOW_MS * 2, "packet_id": "", "limit": A_PAGE}
+OLDER = {**NEWEST, "timestamp_ms": NOW_MS + PACKETS // 2, "packet_id": "seoul-01:bed-7:1"}
+TOP = {"rank": 1, "updated_ms": 2**62, "item": "", "limit": A_PAGE}
+FURTHER_DOWN = {"rank": 3, "updated_ms": NOW_MS + 9_000, "item": "review:e-1", "limit": A_PAGE}
+
+# Statement, parameters, the indexes it goes by, and how many rows it may touch at most.
+HOT = [
+    ("record", record.RECORD, RECORD, {BY_ID}, 2 * BATCH),
+    (
+        "what was stored before",
+        record.STORED_BEFORE,
+        {"packet_ids": RECORD["packet_ids"]},
+        {BY_PACKET, BY_ID},
+        2 * BATCH,
+    ),
+    ("lock", lock.LOCK, {"projection_ids": ids(BATCH)}, {BY_ID}, 2 * BATCH),
+    (
+        "recall a stay",
+        lock.RECALL,
+        {"subjects": ["p-7", "p-8"], "encounters": ["e-7", "e-8"], "new": ["a:b:1"]},
+        {BY_SUBJECT},
+        4 * OF_ONE_PATIENT,
+    ),
+    ("owe", owe.OWE, OWE, {BY_ID}, 2 * BATCH),
+    ("settle", settle.SETTLE, SETTLE, {BY_ID}, 3 * BATCH),
+    ("a packet", records.PACKET, {"packet_id": "seoul-01:bed-7:1"}, {BY_PACKET}, 1),
+    ("a patient's newest packets", records.PACKETS_OF, NEWEST, {BY_SUBJECT}, A_PAGE + 1),
+    ("a patient's older packets", records.PACKETS_OF, OLDER, {BY_SUBJECT}, A_PAGE + 2),
+    (
+        "assessments of an encounter",
+        records.ASSESSMENTS_OF,
+        {"encounter": "e-7"},
+        {BY_ENCOUNTER},
+        1,
+    ),
+    ("some snapshots", records.SNAPSHOTS_OF, {"ids": ids(200)}, {BY_ID}, 400),
+    ("the review queue", REVIEW_LIST, TOP, {BY_PRIORITY}, 12 * A_PAGE),
+    ("further down the review queue", REVIEW_LIST, FURTHER_DOWN, {BY_PRIORITY}, 12 * A_PAGE),
+    (
+        "the audit records of an alarm",
+        AUDIT_OF_ALARM,
+        {"alarm": "p-7:news2-high", "limit": A_PAGE},
+        {BY_ALARM},
+        OF_EACH_OTHER // RECENT_PATIENTS,
+    ),
+    (
+        "the audit records of a site",
+        records.AUDIT_OF,
+        {"site": "site-2", "after": 10_000, "limit": 1_000},
+        {BY_SITE},
+        1_000,
+    ),
+    ("a sweep begins", ledger.PUBLISHED_AFTER, {"after": "", "limit": BATCH}, {BY_ID}, 2 * BATCH),
+    (
+        "a sweep goes on",
+        ledger.PUBLISHED_AFTER,
+        {"after": MIDDLE, "limit": BATCH},
+        {BY_ID},
+        2 * BATCH,
+    ),
+    ("a second look", ledger.PUBLISHED, {"ids": ids(BATCH)}, {BY_ID}, 2 * BATCH),
+    ("who is known", ledger.KNOWN, {"ids": ids(BATCH)}, {BY_ID}, 2 * BATCH),
+    (
+        "owe again",
+        ledger.OWE_AGAIN,
+        {"ids": ids(BATCH), "versions": [3] * BATCH},
+        {BY_ID},
+        3 * BATCH,
+    ),
+    ("owe anew", ledger.OWE_ANEW, {"ids": ids(BATCH)}, {BY_ID}, 3 * BATCH),
+    ("every patient", records.SUBJECTS_AFTER, {"after": MIDDLE, "limit": BATCH}, {BY_ID}, BATCH),
+    ("one projection", on_call.ONE, {"projection": MIDDLE}, {BY_ID}, 1),
+    (
+        "projections, page by page",
+        on_call.SOME,
+        {**EVERYBODY, "after": MIDDLE, "limit": A_PAGE},
+        {BY_ID},
+        A_PAGE,
+    ),
+    ("how many failed", on_call.COUNT, OLD_AND_FAILED, {OWED_INDEX}, 2 * BATCH),
+    (
+        "try those that failed anew",
+        on_call.RETRY,
+        {**OLD_AND_FAILED, "all": True, "ids": []},
+        {OWED_INDEX, BY_ID},
+        4 * BATCH,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters", "indexes", "most"),
+    [pytest.param(*case, id=name) for name, *case in HOT],
+)
+async def test_it_reads_what_it_needs(
+    ward: AsyncEngine,
+    statement: TextClause,
+    parameters: Mapping[str, object],
+    indexes: set[str],
+    most: int,
+) -> None:
+    await arrange(ward, due=BATCH)
+
+    async with ward.connect() as connection:
+        plans = await plans_of(connection, statement, parameters)
+
+    assert plans.whole_tables == []
+    assert plans.indexes == [indexes, indexes]
+    assert plans.looked_at <= most
