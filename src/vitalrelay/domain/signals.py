@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, NamedTuple
 
 from vitalrelay.domain.packet import Quality, Signal, Value
 
@@ -98,8 +98,7 @@ class OneOf:
         return Reading(signal.value, None, signal.quality, device_reason(signal.quality))
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A signal understood: value in the canonical unit, and the worse of two words on quality."""
 
     value: Value

@@ -18,16 +18,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+import structlog
+
 from vitalrelay.domain.errors import (
     Contention,
+    OutcomeUnknown,
     Overloaded,
     Refused,
-    StorageUnavailable,
     VitalrelayError,
 )
 from vitalrelay.domain.packet import Packet
 from vitalrelay.domain.projection import Claim
 from vitalrelay.domain.receipt import Receipt
+
+log = structlog.get_logger()
 
 Ingest = Callable[[Sequence[Packet]], Awaitable[tuple[list[Receipt], list[Claim]]]]
 Deliver = Callable[[Sequence[Claim]], None]
@@ -117,13 +121,15 @@ class GroupCommit:
 
     async def _collect(self) -> None:
         while not self._closing or self._waiting:
-            if self._waiting and self._may_start():
+            # One look at the clock for both: between two the lingering could end unnoticed.
+            lingering_s = self._linger_left()
+            if self._waiting and self._may_start(lingering_s):
                 self._start()
             else:
-                await self._something(self._linger_left())
-        await asyncio.gather(*self._commits)
+                await self._something(lingering_s)
+        await asyncio.gather(*self._commits, return_exceptions=True)
 
-    def _may_start(self) -> bool:
+    def _may_start(self, lingering_s: float) -> bool:
         """
         A full group, if a place is free; a smaller one only when no other commit is under way.
 
@@ -131,7 +137,7 @@ class GroupCommit:
         """
         if len(self._waiting) >= self._limits.most:
             return len(self._commits) < self._limits.at_once
-        return not self._commits and (self._closing or self._linger_left() <= 0)
+        return not self._commits and (self._closing or lingering_s <= 0)
 
     def _linger_left(self) -> float:
         """How long the oldest packet may still wait for company, in seconds."""
@@ -174,17 +180,21 @@ class GroupCommit:
             await self._set_apart(group, refused)
         except VitalrelayError as error:
             _tell(group, [error] * len(group))
-        except BaseException:
-            _tell(group, [StorageUnavailable("unexpected")] * len(group))
+        except Exception as error:
+            # A mistake of ours, most likely about one packet: the others are not to suffer for it.
+            log.error("commit-failed", failureType=type(error).__name__, count=len(group))
+            await self._set_apart(group, OutcomeUnknown(type(error).__name__))
+        except asyncio.CancelledError:
+            _tell(group, [OutcomeUnknown("cancelled")] * len(group))
             raise
         else:
             _tell(group, receipts)
             self._deliver(claims)
 
-    async def _set_apart(self, group: Sequence[_Waiting], refused: Refused) -> None:
-        """Halve what was refused until one packet is left to tell."""
+    async def _set_apart(self, group: Sequence[_Waiting], why: VitalrelayError) -> None:
+        """Halve what could not be stored until one packet is left to tell."""
         if len(group) == 1:
-            _tell(group, [refused])
+            _tell(group, [why])
             return
         self._observer.split()
         middle = len(group) // 2

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -20,6 +21,7 @@ from vitalrelay.domain.projection import (
     ProjectionSummary,
 )
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/v1/projections", tags=["projections"])
 
 LONGEST_AGE_S = 10 * 365 * 86_400
@@ -93,6 +95,7 @@ async def retry_projection(projection_id: str, of: OfApp) -> Response:
 async def retry_projections(retry: RetryIn, of: OfApp) -> Response:
     """Owe anew all that match, if they are as many as expected; what is published is left alone."""
     changed = await of.projections.retry_all(retry.filter.to_domain(), retry.expected_count)
+    log.info("projections-retried", count=changed, reason=retry.reason)
     skipped = retry.expected_count - changed
     return json_response({"matched": retry.expected_count, "changed": changed, "skipped": skipped})
 
