@@ -24,11 +24,17 @@ from vitalrelay.adapters.inbound.cli.tools import (
 if TYPE_CHECKING:
     from subprocess import Popen
 
+    from vitalrelay.settings import Settings
+
 # ruff: noqa: PLC0415 - each tool imports what it needs, and only when it is used
 
 
 def main() -> None:
-    tools = Tools(
+    console()(obj=tools(), prog_name="vitalrelay")
+
+
+def tools() -> Tools:
+    return Tools(
         api=api,
         worker=worker,
         migrate=migrate,
@@ -38,18 +44,18 @@ def main() -> None:
         diagnose=diagnose,
         settings=settings,
     )
-    console()(obj=tools, prog_name="vitalrelay")
 
 
 def api(host: str, port: int) -> None:
     end_quietly_until_started()
     with wrong_settings_in_one_line():
+        drain_timeout = read().drain_timeout
+
         from vitalrelay import bootstrap
         from vitalrelay.adapters.inbound.http.server import serve
-        from vitalrelay.settings import read_settings
 
         try:
-            serve(bootstrap.api(), host, port, read_settings().drain_timeout)
+            serve(bootstrap.api(), host, port, drain_timeout)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise CannotStart(f"cannot listen on {host}, port {port}: {reason}") from None
@@ -59,6 +65,7 @@ def worker() -> None:
     """By its name: nothing of ours may import the workers."""
     end_quietly_until_started()
     with wrong_settings_in_one_line():
+        read()
         runpy.run_module("workers", run_name="__main__")
 
 
@@ -69,6 +76,8 @@ def migrate(options: MigrateOptions) -> Migrated:
 
 
 def up(options: UpOptions) -> None:
+    end_quietly_until_started()
+
     from vitalrelay.supervisor.up import up
 
     up(options)
@@ -77,12 +86,13 @@ def up(options: UpOptions) -> None:
 @asynccontextmanager
 async def operations() -> AsyncIterator[Operations]:
     with wrong_settings_in_one_line():
+        settings = read()
+
         from vitalrelay import bootstrap
         from vitalrelay.adapters.outbound.postgres.schema import SchemaMismatch
-        from vitalrelay.settings import read_settings
 
         try:
-            async with bootstrap.open_operations(read_settings()) as opened:
+            async with bootstrap.open_operations(settings) as opened:
                 yield opened
         except SchemaMismatch as error:
             raise CannotStart(type(error).__doc__) from None
@@ -107,6 +117,13 @@ def start(
     from vitalrelay.supervisor.process import start_process
 
     return start_process(arguments, environment=environment, stdout=stdout, stderr=stderr)
+
+
+def read() -> "Settings":
+    """Before anything that takes its time to import."""
+    from vitalrelay.settings import read_settings
+
+    return read_settings()
 
 
 @contextmanager

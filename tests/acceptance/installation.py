@@ -139,8 +139,14 @@ class Installation:
             check=False,
         )
 
-    def verified(self, *options: object) -> dict:
-        return json.loads(self.run("verify", "--json", *options).stdout)
+    def verified(self, within_s: float, *options: object) -> dict:
+        """What verify found once all was well; fails with the last it found, if that takes long."""
+        deadline = time.monotonic() + within_s
+        found = json.loads(self.run("verify", "--json", *options).stdout)
+        while not found["ok"]:
+            assert time.monotonic() < deadline, found
+            found = json.loads(self.run("verify", "--json", *options).stdout)
+        return found
 
 
 def a_packet(subject: str, at_ms: int, **values: object) -> dict:

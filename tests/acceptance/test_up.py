@@ -46,7 +46,7 @@ def test_stdout_is_one_line_and_a_second_start_finds_the_data(install):
         first.stop(signal.SIGINT)
     with install() as second:
         status, snapshot = second.request("GET", "/v1/subjects/p-1/snapshot")
-        found = second.verified()
+        found = second.verified(BACK_WITHIN_S)
 
     assert first.rest_of_stdout == b""
     assert first.process.returncode == second.process.returncode == 0
@@ -84,7 +84,7 @@ def test_what_is_killed_is_back_by_itself_and_nothing_is_lost(running, role):
     until(lambda: running.replaced(role, killed), BACK_WITHIN_S, f"another {role}")
     until(running.answers, BACK_WITHIN_S, "ready")
     running.store(a_packet(f"after-{role}", NOW_MS))
-    until(lambda: running.verified()["ok"], BACK_WITHIN_S, "verified")
+    running.verified(BACK_WITHIN_S)
 
     assert running.request("GET", f"/v1/subjects/before-{role}/snapshot")[0] == 200
     assert restarts(running)[-1]["role"] == role

@@ -64,10 +64,11 @@ FILL = (
         packet_id, site_id, device_id, demo_subject_id, encounter_id, timestamp_ms, payload,
         content_fingerprint, clock_suspect, received_at
     )
-    select 'seoul-01:bed-' || n % :recent || ':' || :now_ms + n, 'seoul-01',
-        'bed-' || n % :recent, 'p-' || n % :recent, 'e-' || n % :recent, :now_ms + n,
-        signals.of_all, 'sha256:' || repeat(md5(n::text), 2), false, now()
+    select 'seoul-01:bed-' || bed || ':' || :now_ms + n, 'seoul-01', 'bed-' || bed, 'p-' || bed,
+        'e-' || bed, :now_ms + n, signals.of_all, 'sha256:' || repeat(md5(n::text), 2), false,
+        now()
     from generate_series(1, :packets) n,
+        lateral (select case when n % 10 = 0 then 0 else 1 + n % :recent end as bed) bed,
         (select jsonb_object_agg(i, md5(i::text)) as of_all from generate_series(1, 12) i) signals
     """,
     """
@@ -146,10 +147,6 @@ NONE_DUE = text("""
     set status = 'published', pending_since = null, due_at = null, lease_token = null
     where status <> 'published'
 """)
-COUNT_DUE = text("""
-    select count(*) from patient_monitoring_snapshot_projections where due_at <= now()
-""")
-
 LEASED = UUID(int=7)
 
 
@@ -163,13 +160,13 @@ class Scan:
 
 
 def scans(plan: Mapping[str, Any]) -> Iterator[Scan]:
-    what = plan.get("Index Name") or plan.get("Relation Name")
-    if "Scan" in plan["Node Type"] and what is not None and what != ONE_ROW:
+    kind, what = plan["Node Type"], plan.get("Index Name") or plan.get("Relation Name")
+    if "Scan" in kind and what is not None and what != ONE_ROW:
         removed = plan.get("Rows Removed by Filter", 0) + plan.get(
             "Rows Removed by Index Recheck", 0
         )
         each = plan.get("Actual Rows", 0) + removed
-        yield Scan(plan["Node Type"], what, each * plan.get("Actual Loops", 1))
+        yield Scan(kind, what, each * plan.get("Actual Loops", 1))
     for inner in plan.get("Plans", ()):
         yield from scans(inner)
 
@@ -186,15 +183,13 @@ class Plans:
         return [scan.what for scan in (*self.custom, *self.generic) if scan.kind.startswith("Seq")]
 
     @property
-    def indexes(self) -> list[set[str]]:
-        return [
-            {scan.what for scan in plan if "Index" in scan.kind}
-            for plan in (self.custom, self.generic)
-        ]
+    def custom_indexes(self) -> set[str]:
+        return {scan.what for scan in self.custom if "Index" in scan.kind}
 
     @property
     def looked_at(self) -> float:
-        return sum(scan.looked_at for scan in self.custom)
+        """Rows; a bitmap is made of an index first, and what it leads to is counted."""
+        return sum(scan.looked_at for scan in self.custom if scan.kind != "Bitmap Index Scan")
 
 
 async def plans_of(
@@ -296,6 +291,7 @@ def packets(count: int) -> Mapping[str, Sequence[object]]:
 BATCH = 500
 A_PAGE = 100
 OF_ONE_PATIENT = PACKETS // RECENT_PATIENTS
+OF_A_LONG_STAY = PACKETS // 10
 
 RECORD = {
     **packets(BATCH),
@@ -328,6 +324,7 @@ FAILED = {**EVERYBODY, "status": "failed"}
 OLD_AND_FAILED = {**FAILED, "older_than": timedelta(seconds=60)}
 NEWEST = {"subject": "p-7", "timestamp_ms": NOW_MS * 2, "packet_id": "", "limit": A_PAGE}
 OLDER = {**NEWEST, "timestamp_ms": NOW_MS + PACKETS // 2, "packet_id": "seoul-01:bed-7:1"}
+LONG = {"subject": "p-0"}
 TOP = {"rank": 1, "updated_ms": 2**62, "item": "", "limit": A_PAGE}
 FURTHER_DOWN = {"rank": 3, "updated_ms": NOW_MS + 9_000, "item": "review:e-1", "limit": A_PAGE}
 
@@ -347,13 +344,15 @@ HOT = [
         lock.RECALL,
         {"subjects": ["p-7", "p-8"], "encounters": ["e-7", "e-8"], "new": ["a:b:1"]},
         {BY_SUBJECT},
-        4 * OF_ONE_PATIENT,
+        2 * OF_ONE_PATIENT,
     ),
     ("owe", owe.OWE, OWE, {BY_ID}, 2 * BATCH),
     ("settle", settle.SETTLE, SETTLE, {BY_ID}, 3 * BATCH),
     ("a packet", records.PACKET, {"packet_id": "seoul-01:bed-7:1"}, {BY_PACKET}, 1),
     ("a patient's newest packets", records.PACKETS_OF, NEWEST, {BY_SUBJECT}, A_PAGE + 1),
-    ("a patient's older packets", records.PACKETS_OF, OLDER, {BY_SUBJECT}, A_PAGE + 2),
+    ("a patient's older packets", records.PACKETS_OF, OLDER, {BY_SUBJECT}, OF_ONE_PATIENT),
+    ("newest of a long stay", records.PACKETS_OF, {**NEWEST, **LONG}, {BY_SUBJECT}, A_PAGE + 2),
+    ("older of a long stay", records.PACKETS_OF, {**OLDER, **LONG}, {BY_SUBJECT}, A_PAGE + 2),
     (
         "assessments of an encounter",
         records.ASSESSMENTS_OF,
@@ -362,8 +361,8 @@ HOT = [
         1,
     ),
     ("some snapshots", records.SNAPSHOTS_OF, {"ids": ids(200)}, {BY_ID}, 400),
-    ("the review queue", REVIEW_LIST, TOP, {BY_PRIORITY}, 12 * A_PAGE),
-    ("further down the review queue", REVIEW_LIST, FURTHER_DOWN, {BY_PRIORITY}, 12 * A_PAGE),
+    ("the review queue", REVIEW_LIST, TOP, {BY_PRIORITY}, OF_EACH_OTHER),
+    ("further down the review queue", REVIEW_LIST, FURTHER_DOWN, {BY_PRIORITY}, OF_EACH_OTHER),
     (
         "the audit records of an alarm",
         AUDIT_OF_ALARM,
@@ -376,7 +375,7 @@ HOT = [
         records.AUDIT_OF,
         {"site": "site-2", "after": 10_000, "limit": 1_000},
         {BY_SITE},
-        1_000,
+        2_500,
     ),
     ("a sweep begins", ledger.PUBLISHED_AFTER, {"after": "", "limit": BATCH}, {BY_ID}, 2 * BATCH),
     (
@@ -397,6 +396,7 @@ HOT = [
     ),
     ("owe anew", ledger.OWE_ANEW, {"ids": ids(BATCH)}, {BY_ID}, 3 * BATCH),
     ("every patient", records.SUBJECTS_AFTER, {"after": MIDDLE, "limit": BATCH}, {BY_ID}, BATCH),
+    ("how much is owed", on_call.SUMMARY, {}, {OWED_INDEX, BY_ID}, PATIENTS + 2 * BATCH),
     ("one projection", on_call.ONE, {"projection": MIDDLE}, {BY_ID}, 1),
     (
         "projections, page by page",
@@ -406,6 +406,13 @@ HOT = [
         A_PAGE,
     ),
     ("how many failed", on_call.COUNT, OLD_AND_FAILED, {OWED_INDEX}, 2 * BATCH),
+    (
+        "failed projections, page by page",
+        on_call.SOME,
+        {**OLD_AND_FAILED, "after": "", "limit": A_PAGE},
+        {OWED_INDEX},
+        2 * BATCH,
+    ),
     (
         "try those that failed anew",
         on_call.RETRY,
@@ -433,5 +440,44 @@ async def test_it_reads_what_it_needs(
         plans = await plans_of(connection, statement, parameters)
 
     assert plans.whole_tables == []
-    assert plans.indexes == [indexes, indexes]
+    assert plans.custom_indexes == indexes
     assert plans.looked_at <= most
+
+
+async def test_reading_a_whole_table_would_be_noticed(ward: AsyncEngine) -> None:
+    """`vitalrelay verify` does so, and has to."""
+    async with ward.connect() as connection:
+        plans = await plans_of(connection, records.UNPUBLISHED, {})
+
+    assert plans.whole_tables == [PROJECTIONS, PROJECTIONS]
+    assert plans.looked_at == PATIENTS
+
+
+NOBODY, SOME, ALL = 0, 100, PATIENTS
+
+CLAIMS = [
+    pytest.param(NOBODY, NOBODY, 0, id="nobody is due"),
+    pytest.param(NOBODY, SOME, SOME, id="some are due, and the statistics know of none"),
+    pytest.param(SOME, SOME, SOME, id="some are due"),
+    pytest.param(SOME, ALL, BATCH, id="all are due, and the statistics know of some"),
+    pytest.param(ALL, ALL, BATCH, id="all are due"),
+]
+
+
+@pytest.mark.parametrize(("when_analyzed", "due", "claimed"), CLAIMS)
+async def test_a_claim_reads_what_it_claims(
+    ward: AsyncEngine, when_analyzed: int, due: int, claimed: int
+) -> None:
+    """Read once in the order of the index, once more to be changed; then what is passed over."""
+    await arrange(ward, when_analyzed)
+    await run(ward, f"analyze {PROJECTIONS}")
+    if due != when_analyzed:
+        await arrange(ward, due)
+    asked = {"batch_size": BATCH, "lease_for": LEASE, "lease": LEASED}
+
+    async with ward.connect() as connection:
+        plans = await plans_of(connection, claim.CLAIM_DUE, asked)
+
+    assert plans.whole_tables == []
+    assert plans.custom_indexes == {OWED_INDEX, BY_ID}
+    assert plans.looked_at <= 2 * claimed

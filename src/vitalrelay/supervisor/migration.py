@@ -24,7 +24,7 @@ from vitalrelay.adapters.inbound.cli.tools import Migrated, MigrateOptions
 INI = "VITALRELAY_ALEMBIC_INI"
 BESIDE_SRC = Path(__file__).parents[3] / "alembic.ini"
 NO_USE_WAITING = ("28", "3D", "42")  # login refused, no such database, no right to look
-SHORTEST_WAIT_S = 3.0
+SHORTEST_WAIT_S = 1.0
 
 
 def migrate(options: MigrateOptions) -> Migrated:
@@ -117,5 +117,6 @@ class Waiting:
 def reason(error: Exception) -> str:
     """Never the text of a driver."""
     state = sqlstate_of(error)
-    name = type(getattr(error, "orig", None) or error).__name__
+    original = getattr(error, "orig", None)
+    name = type(getattr(original, "__cause__", None) or original or error).__name__
     return f"{name} (SQLSTATE {state})" if state else name

@@ -78,6 +78,7 @@ class GroupCommit:
         self._room = asyncio.Event()
         self._commits: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._idle_since = 0.0
         self._loop = asyncio.get_running_loop()
         self._collector = asyncio.create_task(self._collect(), name="group commit")
 
@@ -95,7 +96,9 @@ class GroupCommit:
             raise Overloaded
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._waiting.append(_Waiting(packet, answer, self._loop.time()))
-        self._changed.set()
+        # Only the first of a group and the one that fills it are news to the collector.
+        if len(self._waiting) == 1 or len(self._waiting) >= self._limits.most:
+            self._changed.set()
         return answer
 
     async def enqueue_patiently(self, packet: Packet) -> "asyncio.Future[Answer]":
@@ -140,11 +143,14 @@ class GroupCommit:
         return not self._commits and (self._closing or lingering_s <= 0)
 
     def _linger_left(self) -> float:
-        """How long the oldest packet may still wait for company, in seconds."""
+        """How long the oldest packet may still wait for company, in seconds.
+
+        After a commit its callers come back with their next packets, and are waited for.
+        """
         if not self._waiting:
             return 0
-        waited = self._loop.time() - self._waiting[0].since
-        return max(0, self._limits.linger.total_seconds() - waited)
+        since = max(self._waiting[0].since, self._idle_since)
+        return max(0, self._limits.linger.total_seconds() - (self._loop.time() - since))
 
     async def _something(self, at_most_s: float) -> None:
         """Wait for a packet, for a commit to end, or for the lingering to be over."""
@@ -163,6 +169,7 @@ class GroupCommit:
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._commits.discard(task)
+        self._idle_since = self._loop.time()
         self._changed.set()
 
     async def _run(self, group: Sequence[_Waiting]) -> None:

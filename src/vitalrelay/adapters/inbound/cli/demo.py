@@ -8,7 +8,7 @@ import typer
 from vitalrelay.adapters.inbound.cli.tools import tools_of
 
 PATIENTS = "How many beds the ward has."
-SECONDS = "End after so many seconds; without it, when Ctrl-C is pressed."
+SECONDS = "End after the ward was shown for so long; without it, when Ctrl-C is pressed."
 DATA = "Where the demo keeps what it was sent, also for the next demo."
 PORT = "The port of the API; another one is taken if this is not free."
 THEIRS = "Use DATABASE_URL and REDIS_URL, and put the ward there."

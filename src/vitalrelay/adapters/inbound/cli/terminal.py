@@ -4,8 +4,6 @@ import json
 import sys
 from collections.abc import Mapping
 
-import typer
-
 from vitalrelay.adapters.inbound.cli.errors import NotFine, WrongUsage
 from vitalrelay.domain.errors import Refused, TryAgain
 
@@ -23,13 +21,19 @@ def answer_json(schema: str, document: Mapping[str, object]) -> None:
     answer(json.dumps({"schema": f"vitalrelay-{schema}/1", **document}))
 
 
+def counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def confirm(question: str, *, yes: bool, silent: bool) -> None:
     """Raises WrongUsage where there is nobody to ask, NotFine if the answer is no."""
     if yes:
         return
     if silent or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise WrongUsage("there is nobody to ask; --yes says yes beforehand")
-    if not typer.confirm(question, err=True):
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise NotFine("nothing was changed")
 
 

@@ -33,7 +33,15 @@ log = structlog.get_logger()
 
 Open = Callable[[], AbstractAsyncContextManager[Services]]
 
-ROUTERS = (signal_packets, signal_packet_batch, snapshots, assessments, projections, health)
+ROUTERS = (
+    signal_packets.direct,
+    signal_packets.router,
+    signal_packet_batch.router,
+    snapshots.router,
+    assessments.router,
+    projections.router,
+    health.router,
+)
 
 
 def create_app(open_services: Open, version: str, body_timeout_s: float) -> FastAPI:
@@ -54,8 +62,8 @@ def create_app(open_services: Open, version: str, body_timeout_s: float) -> Fast
         redoc_url=None,
         redirect_slashes=False,
     )
-    for module in ROUTERS:
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.add_middleware(RequestEnvelope, body_timeout_s=body_timeout_s)
     for kind in OURS:
         app.add_exception_handler(kind, our_error)

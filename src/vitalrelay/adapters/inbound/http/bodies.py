@@ -22,14 +22,18 @@ MAX_EXPANSION = 250
 
 def require_media_type(request: Request, expected: str) -> None:
     """Raises RequestRefused unless the body says it is this, in UTF-8."""
-    values = request.headers.getlist("content-type")
+    values = [value for name, value in request.scope["headers"] if name == b"content-type"]
+    if values == [expected.encode()]:
+        return
     if len(values) > 1:
         raise RequestRefused("malformed-request", "There must be one Content-Type header.")
     if not values:
         raise RequestRefused(
             "unsupported-media-type", f"The Content-Type header is missing; send {expected}."
         )
-    media_type, *parameters = (part.strip().lower() for part in values[0].split(";"))
+    media_type, *parameters = (
+        part.strip().lower() for part in values[0].decode("latin-1").split(";")
+    )
     charsets = ("charset=utf-8", 'charset="utf-8"', "charset=utf8")
     if media_type != expected or any(parameter not in charsets for parameter in parameters):
         raise RequestRefused("unsupported-media-type", f"Send {expected}, in UTF-8.")
@@ -45,7 +49,8 @@ def require_identity(request: Request) -> None:
 
 
 def encoding_of(request: Request) -> str:
-    return ", ".join(request.headers.getlist("content-encoding")).strip().lower() or "identity"
+    given = [value for name, value in request.scope["headers"] if name == b"content-encoding"]
+    return b", ".join(given).decode("latin-1").strip().lower() or "identity"
 
 
 async def whole_body(request: Request, most: int = MAX_PACKET_BYTES) -> bytes:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, assert_never
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from vitalrelay.adapters.inbound.http.bodies import (
     require_identity,
@@ -10,10 +10,11 @@ from vitalrelay.adapters.inbound.http.bodies import (
     whole_body,
 )
 from vitalrelay.adapters.inbound.http.cursors import next_link, read_cursor, write_cursor
+from vitalrelay.adapters.inbound.http.direct_route import DirectRoute
 from vitalrelay.adapters.inbound.http.documents import json_of, json_response
 from vitalrelay.adapters.inbound.http.openapi import PACKET_BODY, problems
 from vitalrelay.adapters.inbound.http.packet_in import read_packet
-from vitalrelay.adapters.inbound.http.services import OfApp
+from vitalrelay.adapters.inbound.http.services import OfApp, services
 from vitalrelay.domain.errors import PacketConflict
 from vitalrelay.domain.packet import PacketId, Received, SubjectId
 from vitalrelay.domain.projection import projection_id
@@ -21,26 +22,25 @@ from vitalrelay.domain.receipt import Conflict, Receipt, Stored
 from vitalrelay.ports.records import PacketCursor
 
 router = APIRouter(tags=["packets"])
+direct = APIRouter(tags=["packets"], route_class=DirectRoute)
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-async def packet_body(request: Request) -> bytes:
-    require_media_type(request, "application/json")
-    require_identity(request)
-    return await whole_body(request)
-
-
-@router.post(
+@direct.post(
     "/v1/signal-packets",
     status_code=201,
     operation_id="postSignalPacket",
     openapi_extra=PACKET_BODY,
     responses=problems(400, 409, 413, 415, 422, 503),
 )
-async def post_packet(body: Annotated[bytes, Depends(packet_body)], of: OfApp) -> Response:
+async def post_packet(request: Request) -> Response:
     """Keep a packet. 201: it is safe with us. 200: it already was."""
-    receipt = await of.commits.commit(read_packet(body, of.simulated_allowed))
+    of = await services(request)
+    require_media_type(request, "application/json")
+    require_identity(request)
+    packet = read_packet(await whole_body(request), of.simulated_allowed)
+    receipt = await of.commits.commit(packet)
     of.metrics.packets.labels(outcome(receipt)).inc()
     match receipt:
         case Stored():

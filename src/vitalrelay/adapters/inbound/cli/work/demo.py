@@ -1,6 +1,7 @@
 """The demo: ``vitalrelay up`` and ``vitalrelay replay`` as anybody would call them, and a table."""
 
 import json
+import math
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from vitalrelay.adapters.inbound.cli.work.ward_screen import WardScreen, screen
 WARD = "ward"
 HOST = "127.0.0.1"
 SERVERS = ("DATABASE_URL", "REDIS_URL")
+EVERY_S = 1.0
 ENDS_WITHIN_S = 15.0
 REPLAY_AGAIN_AFTER_S = 2.0
 
@@ -54,11 +56,11 @@ def demo(tools: Tools, options: DemoOptions) -> None:
 
 
 def show(shown: WardScreen, feed: WardFeed, processes: "Processes", seconds: float | None) -> None:
-    began = time.monotonic()
-    while seconds is None or time.monotonic() - began < seconds:
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    while time.monotonic() < end:
         shown.show(feed.look())
         processes.tend()
-        time.sleep(shown.every_s)
+        time.sleep(max(0, min(EVERY_S, end - time.monotonic())))
 
 
 class Processes:

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
+import structlog
+
 from vitalrelay.adapters.inbound.cli.errors import NotFine, WrongUsage
-from vitalrelay.adapters.inbound.cli.terminal import answer, answer_json, confirm, say
+from vitalrelay.adapters.inbound.cli.terminal import (
+    answer,
+    answer_json,
+    confirm,
+    counted,
+    say,
+)
 from vitalrelay.adapters.inbound.cli.tools import Operations, Tools
 from vitalrelay.adapters.inbound.cli.work.projection_table import document, table
 from vitalrelay.domain.errors import CountChanged, NotFound
-from vitalrelay.domain.packet import SubjectId
+from vitalrelay.domain.packet import ID, SubjectId
 from vitalrelay.domain.projection import (
     ProjectionFilter,
     ProjectionId,
@@ -21,6 +29,8 @@ from vitalrelay.domain.projection import (
     ProjectionStatus,
     projection_id,
 )
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -48,12 +58,11 @@ def filter_of(
     """Raises WrongUsage."""
     if projection is not None and subject is not None:
         raise WrongUsage("a projection and --subject exclude each other")
-    if projection is not None:
-        subject = projection.removeprefix(PREFIX)
+    named = projection if subject is None else subject
     return ProjectionFilter(
         status=None if status is None else ProjectionStatus(status),
         older_than=None if older_than is None else _duration(older_than),
-        subject=None if subject is None else SubjectId(subject),
+        subject=None if named is None else _subject(named),
     )
 
 
@@ -79,9 +88,9 @@ def list_them(tools: Tools, which: ProjectionFilter, limit: int, *, as_json: boo
 
 
 def show_one(tools: Tools, projection: str, *, as_json: bool) -> None:
-    name = projection if projection.startswith(PREFIX) else PREFIX + projection
+    name = projection_id(_subject(projection))
     try:
-        found = _asked(tools, lambda of: of.projections.one(ProjectionId(name)))
+        found = _asked(tools, lambda of: of.projections.one(name))
     except NotFound:
         raise NotFine(f"there is no projection {name}") from None
     if as_json:
@@ -119,7 +128,7 @@ def _asked(tools: Tools, ask: Callable[[Operations], Awaitable[T]]) -> T:
 
 def _agree(matching: int, what: str, consent: Consent) -> None:
     """Says how many, and returns if that is agreed upon. Raises NotFine and WrongUsage."""
-    say(f"{matching:,} projections will be {what}")
+    say(f"this concerns {counted(matching, 'projection')}, to be {what}")
     if consent.expect is not None and consent.expect != matching:
         raise NotFine(f"{consent.expect:,} were expected; nothing was changed")
     if not consent.dry_run:
@@ -127,11 +136,21 @@ def _agree(matching: int, what: str, consent: Consent) -> None:
 
 
 def _report(schema: str, matching: int, changed: int, consent: Consent) -> None:
+    if changed:
+        log.info("projections-owed", count=changed, reason=consent.reason)
     if consent.as_json:
         document = {"matched": matching, "changed": changed, "skipped": matching - changed}
         answer_json(schema, {**document, "dryRun": consent.dry_run, "reason": consent.reason})
     elif not consent.dry_run:
-        answer(f"{changed:,} projections are owed")
+        answer(f"{counted(changed, 'projection')} owed")
+
+
+def _subject(text: str) -> SubjectId:
+    """Of a patient's id, or of a projection's."""
+    subject = text.removeprefix(PREFIX)
+    if not ID.fullmatch(subject):
+        raise WrongUsage(f"{text}: this cannot be a patient")
+    return SubjectId(subject)
 
 
 def _duration(text: str) -> timedelta:

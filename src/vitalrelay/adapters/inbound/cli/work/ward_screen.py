@@ -15,17 +15,14 @@ PAGES = "/v1/snapshots/latest", "/openapi.json", "/metrics"
 NOT_A_DEVICE = "A made-up ward. Not a medical device; for no clinical use."
 LINES_AROUND = 8
 WIDTH_WITHOUT_TERMINAL = 160
+PRINTED_EVERY_MS = 5_000
 
 
 class WardScreen(Protocol):
-    @property
-    def every_s(self) -> float: ...
     def show(self, look: Look) -> None: ...
 
 
 class LiveScreen:
-    every_s = 1.0
-
     def __init__(self, live: Live) -> None:
         self._live = live
 
@@ -36,12 +33,18 @@ class LiveScreen:
 
 
 class PrintedScreen:
-    every_s = 5.0
+    """Every few seconds, and whenever there are more patients than before."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._patients = 0
+        self._due_ms = 0
 
     def show(self, look: Look) -> None:
+        if len(look.patients) == self._patients and look.at_ms < self._due_ms:
+            return
+        self._patients = len(look.patients)
+        self._due_ms = look.at_ms + PRINTED_EVERY_MS
         table = ward_table(look, len(look.patients), self._console.width)
         self._console.print(Group(header(look), table))
 
