@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from vitalrelay.adapters.inbound.http import (
     assessments,
@@ -69,6 +70,7 @@ def create_app(open_services: Open, version: str, body_timeout_s: float) -> Fast
         app.add_exception_handler(kind, our_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)
+    app.add_exception_handler(ClientDisconnect, hung_up)
     app.add_exception_handler(Exception, unexpected_error)
     _describe(app)
     return app
@@ -118,6 +120,11 @@ async def validation_error(request: Request, error: Exception) -> Response:
     if malformed:
         return answer(request, problem_document("malformed-json", ""))
     return answer(request, problem_document("invalid-request", "", list(dict.fromkeys(faults))))
+
+
+async def hung_up(_request: Request, _error: Exception) -> Response:
+    """Nobody is there to be answered."""
+    return Response(status_code=400)
 
 
 async def unexpected_error(request: Request, error: Exception) -> Response:
