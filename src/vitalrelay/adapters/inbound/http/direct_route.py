@@ -9,7 +9,7 @@ class DirectRoute(APIRoute):
     """Described like any other; its endpoint takes the request as it came, and nothing else."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in self.methods:
+        if scope["method"] not in (self.methods or ()):
             await super().handle(scope, receive, send)
             return
         response: Response = await self.endpoint(Request(scope, receive, send))
