@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415 - each tool imports what it needs, and only when it is used
 
+NEARBY = Path(".vitalrelay")
+
 
 def main() -> None:
     console()(obj=tools(), prog_name="vitalrelay")
@@ -86,6 +88,7 @@ def up(options: UpOptions) -> None:
 @asynccontextmanager
 async def operations() -> AsyncIterator[Operations]:
     with wrong_settings_in_one_line():
+        use_nearby(NEARBY)
         settings = read()
 
         from vitalrelay import bootstrap
@@ -101,11 +104,14 @@ async def operations() -> AsyncIterator[Operations]:
 async def diagnose(only_ingest: bool, data_dir: Path) -> Sequence[Finding]:
     from vitalrelay.supervisor import doctor
 
+    use_nearby(data_dir)
     return await doctor.diagnose(only_ingest, data_dir)
 
 
 def settings() -> Sequence[EffectiveSetting]:
     with wrong_settings_in_one_line():
+        use_nearby(NEARBY)
+
         from vitalrelay.supervisor.effective import effective_settings
 
         return effective_settings()
@@ -117,6 +123,13 @@ def start(
     from vitalrelay.supervisor.process import start_process
 
     return start_process(arguments, environment=environment, stdout=stdout, stderr=stderr)
+
+
+def use_nearby(data_dir: Path) -> None:
+    """For commands that ask or repair; whatever serves is told by the environment alone."""
+    from vitalrelay.supervisor import nearby
+
+    nearby.use_nearby(data_dir)
 
 
 def read() -> "Settings":

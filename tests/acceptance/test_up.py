@@ -2,11 +2,18 @@
 
 import json
 import signal
+import subprocess
 import time
 
 import pytest
 
-from tests.acceptance.installation import Installation, a_packet, lives, until
+from tests.acceptance.installation import (
+    Installation,
+    a_packet,
+    clean_environment,
+    lives,
+    until,
+)
 
 NOW_MS = round(time.time() * 1000)
 BACK_WITHIN_S = 20.0
@@ -65,6 +72,23 @@ def test_a_start_over_data_in_use_says_so_in_one_line(running):
     assert second.stderr == (
         f"vitalrelay: already running: process {running.process.pid} has {data}\n"
     )
+
+
+def test_other_commands_find_it_where_it_keeps_its_data(running, tmp_path):
+    (tmp_path / ".vitalrelay").symlink_to(running.directory / "data")
+
+    found = subprocess.run(
+        running.command("config", "show", "--json"),
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        check=True,
+    )
+
+    addresses = {one["name"]: one["value"] for one in json.loads(found.stdout)["settings"]}
+    assert addresses["REDIS_URL"] == running.ready["redisUrl"]
+    assert b"the installation in .vitalrelay" in found.stderr
+    assert (running.directory / "data" / "ready.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_port_in_use_is_left_to_whoever_has_it(running, tmp_path):

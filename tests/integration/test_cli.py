@@ -329,7 +329,9 @@ def test_a_wrong_setting_is_one_line_that_names_it(servers, arguments, tmp_path)
 
 
 @pytest.mark.parametrize("arguments", ["migrate", "config show"])
-def test_a_missing_setting_is_one_line_that_names_it(arguments):
+def test_a_missing_setting_is_one_line_that_names_it(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where nobody has called vitalrelay up
+
     result = call(*arguments.split())
 
     assert result.returncode == 2

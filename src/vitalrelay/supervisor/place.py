@@ -12,6 +12,9 @@ from vitalrelay.adapters.inbound.cli.errors import CannotStart
 from vitalrelay.embedded import EmbeddedServerError
 from vitalrelay.embedded.lock import lock
 
+PIDS = "pids.json"
+READY = "ready.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -26,9 +29,18 @@ class Place:
 
     def write_pids(self, pids: dict[str, object]) -> None:
         """Whole or not at all, whoever reads it at the same time."""
-        fresh = self.directory / "pids.json.new"
+        fresh = self.directory / f"{PIDS}.new"
         fresh.write_text(json.dumps({"supervisor": os.getpid(), **pids}) + "\n")
-        fresh.rename(self.directory / "pids.json")
+        fresh.rename(self.directory / PIDS)
+
+    def write_ready(self, ready: dict[str, object]) -> None:
+        """There are passwords in it: for our own eyes, for as long as it is true."""
+        with open(self.directory / READY, "w", opener=private) as file:
+            file.write(json.dumps(ready) + "\n")
+
+    def clear(self) -> None:
+        for name in (READY, PIDS):
+            (self.directory / name).unlink(missing_ok=True)
 
     def empty_metrics(self) -> Path:
         shutil.rmtree(self.metrics, ignore_errors=True)
@@ -52,8 +64,14 @@ def held(directory: Path) -> Iterator[Place]:
         raise CannotStart(f"{directory}: {error.strerror}") from None
     except EmbeddedServerError as error:
         raise CannotStart(str(error)) from None
+    place = Place(directory, descriptor)
+    place.clear()
     try:
-        yield Place(directory, descriptor)
+        yield place
     finally:
-        (directory / "pids.json").unlink(missing_ok=True)
+        place.clear()
         os.close(descriptor)
+
+
+def private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, 0o600)

@@ -135,7 +135,7 @@ class Up:
             self._told.wait(TEND_EVERY_S)
 
     def _say_ready(self, servers: Mapping[str, str]) -> None:
-        ready = {
+        ready: dict[str, object] = {
             "event": "ready",
             "apiUrl": self._address.url,
             "databaseUrl": servers["DATABASE_URL"],
@@ -143,6 +143,7 @@ class Up:
             "pids": self._crew.pids(),
             "schema": "vitalrelay-up/1",
         }
+        self._place.write_ready(ready)
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
         tell("ready")

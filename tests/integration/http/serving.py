@@ -32,12 +32,13 @@ class Wire:
     A TCP relay in a thread of its own.
 
     ``cut`` is used once: the direction, and the bytes at which the connection is cut, before
-    they are passed on.
+    they are passed on. While ``silent``, what is sent is lost, and nobody hangs up.
     """
 
     upstream: tuple[str, int]
     port: int = field(default_factory=a_free_port)
     cut: tuple[str, bytes] | None = None
+    silent: bool = False
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -68,6 +69,17 @@ class Wire:
         try:
             yield
         finally:
+            self.up()
+
+    @contextmanager
+    def is_silent(self) -> Iterator[None]:
+        """A link that is half open; whoever used it has to connect again afterwards."""
+        self.silent = True
+        try:
+            yield
+        finally:
+            self.silent = False
+            self.down()
             self.up()
 
     def __enter__(self) -> "Wire":
@@ -121,8 +133,9 @@ class Wire:
                     self.cut = None
                     self._reset()
                     return
-                writer.write(piece)
-                await writer.drain()
+                if not self.silent:
+                    writer.write(piece)
+                    await writer.drain()
         except OSError:
             pass
         finally:
@@ -156,8 +169,8 @@ class Api:
     async def all_said(self) -> list[Line]:
         """Everything up to now: what was asked last is also heard of last."""
         mark = uuid4().hex
-        async with self.client() as client:
-            await client.get("/nowhere", headers={"X-Request-ID": mark})
+        async with connected(self) as wire:
+            await wire.send(f"GET / HTTP/1.1\r\nHost: h\r\nX-Request-ID: {mark}\r\n\r\n".encode())
         await until(lambda: any(line.get("requestId") == mark for line in self.said))
         return list(self.said)
 
@@ -241,7 +254,7 @@ class Answer:
 
 
 @dataclass
-class Line1:
+class Connection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
@@ -290,10 +303,10 @@ class Line1:
 
 
 @asynccontextmanager
-async def connected(api: Api) -> AsyncIterator[Line1]:
+async def connected(api: Api) -> AsyncIterator[Connection]:
     """A bare connection, for what no client would send."""
     reader, writer = await asyncio.open_connection(HOST, api.port, limit=1 << 24)
     try:
-        yield Line1(reader, writer)
+        yield Connection(reader, writer)
     finally:
         writer.transport.abort()

@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from backports import zstd
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.integration.http.packets import SESSION_MS, a_packet, id_of, lines, of_line, signals
-from tests.integration.http.serving import Api, Line1, connected
+from tests.integration.http.serving import Api, Connection, connected
+from vitalrelay.adapters.inbound.http.bodies import zstd
 
 BATCH = "/v1/signal-packets/batch"
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -46,11 +46,11 @@ def stored_line(number: int, packet: dict[str, Any]) -> dict[str, Any]:
     return {"line": number, "status": 201, "outcome": "stored", "packetId": id_of(packet)}
 
 
-async def begin(wire: Line1, *headers: str) -> None:
+async def begin(wire: Connection, *headers: str) -> None:
     await wire.send(HEAD.format("".join(f"{header}\r\n" for header in headers)).encode())
 
 
-async def told(wire: Line1, count: int) -> list[dict[str, Any]]:
+async def told(wire: Connection, count: int) -> list[dict[str, Any]]:
     """So many lines of the answer, however they come."""
     got = b""
     while got.count(b"\n") < count:

@@ -4,11 +4,10 @@ import gzip
 from collections.abc import Sequence
 
 import pytest
-from backports import zstd
 from starlette.requests import Request
 from starlette.types import Message
 
-from vitalrelay.adapters.inbound.http.bodies import MAX_PACKET_BYTES, expanded_body
+from vitalrelay.adapters.inbound.http.bodies import MAX_PACKET_BYTES, expanded_body, zstd
 from vitalrelay.adapters.inbound.http.signal_packet_batch import lines_in
 
 BODY = '{"note":"é漢😀"}\n\n{"a":1}\r\n{"last":true}'.encode()

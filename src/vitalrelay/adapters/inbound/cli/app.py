@@ -54,6 +54,9 @@ def vitalrelay(verbose: Verbose = False, version: Version = False) -> None:
     Vital signs from bedside gateways, kept in PostgreSQL and shown from Redis.
 
     A secondary display and notification system; not a medical device.
+
+    Where DATABASE_URL and REDIS_URL are not set, verify, projections, doctor and config are about
+    what vitalrelay up keeps in .vitalrelay of this directory.
     """
 
 

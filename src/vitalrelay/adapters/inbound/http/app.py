@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -23,10 +23,12 @@ from vitalrelay.adapters.inbound.http.openapi import PROBLEM_SCHEMA, SCHEMAS
 from vitalrelay.adapters.inbound.http.problems import (
     OURS,
     Problem,
+    RequestRefused,
     problem_document,
     problem_of,
     problem_response,
 )
+from vitalrelay.adapters.inbound.http.query import only_known_parameters
 from vitalrelay.adapters.inbound.http.services import Services
 from vitalrelay.domain.errors import Fault, TryAgain
 
@@ -62,6 +64,7 @@ def create_app(open_services: Open, version: str, body_timeout_s: float) -> Fast
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(only_known_parameters)],
     )
     for router in ROUTERS:
         app.include_router(router)
@@ -71,7 +74,6 @@ def create_app(open_services: Open, version: str, body_timeout_s: float) -> Fast
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)
     app.add_exception_handler(ClientDisconnect, hung_up)
-    app.add_exception_handler(Exception, unexpected_error)
     _describe(app)
     return app
 
@@ -98,6 +100,8 @@ async def our_error(request: Request, error: Exception) -> Response:
 
 async def http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, RequestRefused):  # wrapped by whoever read the body for us
+        return await our_error(request, error.__cause__)
     slugs = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
     slug = slugs.get(error.status_code, "malformed-request")
     return answer(request, problem_document(slug, ""), error.headers)
@@ -125,22 +129,6 @@ async def validation_error(request: Request, error: Exception) -> Response:
 async def hung_up(_request: Request, _error: Exception) -> Response:
     """Nobody is there to be answered."""
     return Response(status_code=400)
-
-
-async def unexpected_error(request: Request, error: Exception) -> Response:
-    request.scope["state"]["reason"] = type(error).__name__
-    log.error("unexpected-error", failureType=type(error).__name__, **whereabouts(error))
-    return answer(request, problem_document("internal-error", ""))
-
-
-def whereabouts(error: Exception) -> dict[str, Any]:
-    """Where it was raised: file and line, never the text of an exception."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return {}
-    return {"path": f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"}
 
 
 def answer(request: Request, problem: Problem, headers: Any = None) -> Response:

@@ -14,10 +14,11 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-MAX_PACKET_BYTES = 65_536
+MAX_PACKET_BYTES = 1_048_576
 STEP_BYTES = 65_536
 FREE_EXPANSION_BYTES = 8 * 1024 * 1024  # up to here any ratio is harmless
 MAX_EXPANSION = 250
+LARGEST_WINDOW = {int(zstd.DecompressionParameter.window_log_max): 23}  # 8 MiB, as RFC 9659 has it
 
 
 def require_media_type(request: Request, expected: str) -> None:
@@ -95,7 +96,7 @@ class _Gzip:
 
 class _Zstd:
     def __init__(self) -> None:
-        self._decompressor = zstd.ZstdDecompressor()
+        self._decompressor = zstd.ZstdDecompressor(options=LARGEST_WINDOW)
 
     @property
     def eof(self) -> bool:

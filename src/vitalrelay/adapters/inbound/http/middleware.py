@@ -12,8 +12,14 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vitalrelay.adapters.inbound.http.problems import RequestRefused
+from vitalrelay.adapters.inbound.http.problems import (
+    RequestRefused,
+    problem_document,
+    problem_response,
+    response_of,
+)
 from vitalrelay.adapters.inbound.metrics import Metrics
+from vitalrelay.domain.errors import NotFound
 
 log = structlog.get_logger()
 
@@ -43,6 +49,7 @@ class RequestEnvelope:
         scope["state"]["request_id"] = identity
         metrics: Metrics = scope["app"].state.services.metrics
         header = (b"x-request-id", identity.encode())
+        deadline = scope["state"]["deadline"] = BodyDeadline(self._body_timeout_s)
         answered = _Answer()
 
         async def send_with_id(message: Message) -> None:
@@ -54,27 +61,60 @@ class RequestEnvelope:
         started = time.perf_counter()
         metrics.in_flight.inc()
         try:
-            await self._app(scope, self._in_time(receive), send_with_id)
+            await self._answer(scope, deadline.guard(receive), send_with_id)
+        except Exception as error:
+            log.error("unexpected-error", failureType=type(error).__name__, **whereabouts(error))
+            if not answered.status:
+                problem = problem_document("internal-error", "")
+                await problem_response(problem | {"instance": identity})(
+                    scope, receive, send_with_id
+                )
         finally:
             metrics.in_flight.dec()
             observe(scope, answered.status, time.perf_counter() - started, metrics)
 
-    def _in_time(self, receive: Receive) -> Receive:
-        complete = False  # after that, what one waits for is the end of the connection
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = ill_formed(scope)
+        if refused is None:
+            await self._app(scope, receive, send)
+        else:
+            await response_of(refused)(scope, receive, send)
 
+
+class BodyDeadline:
+    """When the body must be there; who takes a stream of lines extends it with each of them."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timeout_s = timeout_s
+        self._until = self._loop.time() + timeout_s
+        self._complete = False  # after that, what one waits for is the end of the connection
+
+    def extend(self) -> None:
+        self._until = self._loop.time() + self._timeout_s
+
+    def guard(self, receive: Receive) -> Receive:
         async def receive_in_time() -> Message:
-            nonlocal complete
             try:
-                async with asyncio.timeout(None if complete else self._body_timeout_s):
+                async with asyncio.timeout_at(None if self._complete else self._until):
                     message = await receive()
             except TimeoutError:
                 raise RequestRefused(
-                    "request-timeout", "The body stood still for too long.", {"Connection": "close"}
+                    "request-timeout", "The body took too long.", {"Connection": "close"}
                 ) from None
-            complete = not message.get("more_body", False)
+            self._complete = not message.get("more_body", False)
             return message
 
         return receive_in_time
+
+
+def ill_formed(scope: Scope) -> Exception | None:
+    """What no route should have to look at."""
+    if "\x00" in scope["path"]:
+        return NotFound()
+    if sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
+        return RequestRefused("malformed-request", "There must be one Authorization header.")
+    return None
 
 
 class _Answer:
@@ -102,3 +142,13 @@ def observe(scope: MutableMapping[str, Any], status: int, took_s: float, metrics
             reason=scope["state"].get("reason"),
             durationMs=round(took_s * 1000),
         )
+
+
+def whereabouts(error: Exception) -> dict[str, str]:
+    """Where it was raised: file and line, never the text of an exception."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return {}
+    return {"path": f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"}

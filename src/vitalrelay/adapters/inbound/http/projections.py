@@ -91,7 +91,7 @@ async def retry_projection(projection_id: str, of: OfApp) -> Response:
     return json_response(state_out(await of.projections.retry_one(ProjectionId(projection_id))))
 
 
-@router.post("/retry", operation_id="retryProjections", responses=problems(400, 409, 422, 503))
+@router.post("/retry", operation_id="retryProjections", responses=problems(400, 408, 409, 422, 503))
 async def retry_projections(retry: RetryIn, of: OfApp) -> Response:
     """Owe anew all that match, if they are as many as expected; what is published is left alone."""
     changed = await of.projections.retry_all(retry.filter.to_domain(), retry.expected_count)

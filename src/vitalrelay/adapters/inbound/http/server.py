@@ -10,6 +10,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_DEADLINE_S = 10.0
+MAX_HEAD_BYTES = 32_768
+MAX_HEADERS = 100
 BACKLOG = 2048
 
 
@@ -17,13 +19,43 @@ class DeadlineProtocol(HttpToolsProtocol):
     """Closes a connection that sends no complete request head in time: the server never would."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+    _said_everything = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._deadline = self.loop.call_later(HEAD_DEADLINE_S, transport.abort)
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._deadline is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > MAX_HEADERS or len(name) + len(value) > MAX_HEAD_BYTES:
+            raise ValueError("the parser turns this into 400")
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for a bool
+        """Who has said everything still hears the answer; who has not is gone."""
+        self._said_everything = True
+        cycle = self.cycle
+        return cycle is not None and not cycle.response_complete and not cycle.more_body
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._said_everything:
+            self.transport.close()
+
+    def _refuse(self) -> None:
+        if not self.transport.is_closing():
+            self.send_400_response("The request's head is too large.")
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._head_bytes = 0
         if self._deadline is None:
             self._deadline = self.loop.call_later(HEAD_DEADLINE_S, self.transport.abort)
 

@@ -27,6 +27,7 @@ from vitalrelay.adapters.inbound.http.bodies import (
     require_media_type,
 )
 from vitalrelay.adapters.inbound.http.documents import json_of
+from vitalrelay.adapters.inbound.http.middleware import BodyDeadline
 from vitalrelay.adapters.inbound.http.openapi import BATCH_BODY, problems
 from vitalrelay.adapters.inbound.http.packet_in import read_packet
 from vitalrelay.adapters.inbound.http.problems import OURS, RequestRefused, problem_of, slug_of
@@ -75,7 +76,7 @@ class Duplex(StreamingResponse):
             "description": "One line per packet, in their order, and a summary.",
             "content": {NDJSON: {"schema": {"type": "string"}}},
         },
-        **problems(415),
+        **problems(408, 415),
     },
 )
 async def post_batch(request: Request, of: OfApp) -> StreamingResponse:
@@ -114,13 +115,13 @@ async def read_lines(
     request: Request, of: Services, underway: "asyncio.Queue[Line | None]"
 ) -> Exception | None:
     """Line everything up, then None; returns what broke the body off, if anything did."""
+    deadline: BodyDeadline = request.scope["state"]["deadline"]
     number = 0
     try:
         async with aclosing(lines_in(expanded_body(request))) as lines:
-            async for raw in lines:
-                number += 1
-                if raw is None or raw.strip():
-                    await underway.put(Line(number, await commit_of(raw, of)))
+            async for number, raw in lines:
+                deadline.extend()
+                await underway.put(Line(number, await commit_of(raw, of)))
     except RequestRefused as refused:
         return refused
     except ClientDisconnect:
@@ -130,18 +131,29 @@ async def read_lines(
     return None
 
 
-async def lines_in(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes | None]:
-    """The lines of a stream; None for one that is too long, of which nothing is kept."""
-    rest, skipping = b"", False
+async def lines_in(pieces: AsyncIterator[bytes]) -> AsyncGenerator[tuple[int, bytes | None]]:
+    """
+    The lines of a stream with their numbers; empty ones are counted and left out.
+
+    None for a line that is too long, of which nothing is kept.
+    """
+    number, rest, skipping = 0, b"", False
     async for piece in pieces:
+        if not rest and not skipping and piece.count(b"\n") == len(piece):
+            number += len(piece)
+            continue
         *complete, rest = (rest + piece).split(b"\n")
         for line in complete:
-            yield None if skipping or len(line) > MAX_PACKET_BYTES else line
+            number += 1
+            if skipping or len(line) > MAX_PACKET_BYTES:
+                yield number, None
+            elif line.strip():
+                yield number, line
             skipping = False
         if len(rest) > MAX_PACKET_BYTES:
             rest, skipping = b"", True
-    if rest or skipping:
-        yield None if skipping else rest
+    if skipping or rest.strip():
+        yield number + 1, None if skipping else rest
 
 
 async def commit_of(raw: bytes | None, of: Services) -> Awaitable[Answer] | Exception:

@@ -32,7 +32,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
     status_code=201,
     operation_id="postSignalPacket",
     openapi_extra=PACKET_BODY,
-    responses=problems(400, 409, 413, 415, 422, 503),
+    responses=problems(400, 408, 409, 413, 415, 422, 503),
 )
 async def post_packet(request: Request) -> Response:
     """Keep a packet. 201: it is safe with us. 200: it already was."""

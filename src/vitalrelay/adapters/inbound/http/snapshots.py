@@ -51,7 +51,9 @@ async def get_many(of: OfApp, subjects: Subjects) -> Response:
 def answer(request: Request, read: Read) -> Response:
     tag = f'"{read.snapshot.fingerprint}"'
     headers = {"ETag": tag, "Cache-Control": CACHE, "Vitalrelay-Source": read.source.value}
-    known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
+    # The comparison is the weak one, as RFC 9110 has it for reading.
+    given = request.headers.get("if-none-match", "").split(",")
+    known = [one.strip().removeprefix("W/") for one in given]
     if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     return Response(read.snapshot.text, headers=headers, media_type="application/json")

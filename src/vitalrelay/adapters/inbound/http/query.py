@@ -1,0 +1,45 @@
+"""Query parameters: a misspelt one must not be lost without a word, nor one said twice."""
+
+from collections import Counter
+from typing import Any
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from vitalrelay.adapters.inbound.http.problems import RequestRefused
+
+SEVERAL = {"subjectId"}
+
+
+async def only_known_parameters(request: Request) -> None:
+    """Raises RequestRefused for a name the operation does not know, or knows once and got twice."""
+    if not request.scope["query_string"]:
+        return
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    known = names_of(request.scope["route"])
+    if given.keys() - known:
+        raise RequestRefused("invalid-request", "There is a parameter that is not known here.")
+    if any(count > 1 for name, count in given.items() if name not in SEVERAL):
+        raise RequestRefused("invalid-request", "There is a parameter that may stand only once.")
+
+
+def names_of(route: APIRoute) -> frozenset[str]:
+    """Looked up once for each operation."""
+    if route.operation_id not in _NAMES:
+        _NAMES[route.operation_id] = _names_of(route)
+    return _NAMES[route.operation_id]
+
+
+_NAMES: dict[str | None, frozenset[str]] = {}
+
+
+def _names_of(route: APIRoute) -> frozenset[str]:
+    names: set[str] = set()
+    for parameter in route.dependant.query_params:
+        model: Any = parameter.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            names |= {field.alias or name for name, field in model.model_fields.items()}
+        else:
+            names.add(parameter.alias)
+    return frozenset(names)
