@@ -23,6 +23,7 @@ class PoolPolicy:
     connect_timeout_s: float = 3.0
     command_timeout_s: float = 5.0
     recycle_s: int = 1800
+    ask_before_use: bool = False  # a round trip more, and no stale connection after a restart
 
 
 def create_engine(database_url: str, policy: PoolPolicy, application_name: str) -> AsyncEngine:
@@ -42,6 +43,7 @@ def create_engine(database_url: str, policy: PoolPolicy, application_name: str) 
         pool_timeout=policy.checkout_timeout_s,
         pool_recycle=policy.recycle_s,
         pool_use_lifo=True,
+        pool_pre_ping=policy.ask_before_use,
         hide_parameters=True,
         connect_args={
             "timeout": policy.connect_timeout_s,

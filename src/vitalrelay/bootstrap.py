@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
@@ -72,7 +72,7 @@ async def open_storage(settings: Settings, role: str) -> AsyncIterator[Storage]:
     url = settings.database_url.get_secret_value()
     storage = Storage(
         create_engine(url, pool_policy(settings, settings.pool_size), name),
-        create_engine(url, pool_policy(settings, settings.probe_pool_size), f"{name}-probes"),
+        create_engine(url, probe_policy(settings), f"{name}-probes"),
         create_redis(settings.redis_url.get_secret_value(), redis_policy(settings)),
     )
     try:
@@ -89,6 +89,11 @@ def pool_policy(settings: Settings, size: int) -> PoolPolicy:
         connect_timeout_s=settings.postgres_connect_timeout,
         command_timeout_s=settings.postgres_timeout,
     )
+
+
+def probe_policy(settings: Settings) -> PoolPolicy:
+    """For whoever asks: few connections, and none that a restart made useless."""
+    return replace(pool_policy(settings, settings.probe_pool_size), ask_before_use=True)
 
 
 def redis_policy(settings: Settings) -> RedisPolicy:
@@ -154,7 +159,7 @@ def verify_of(settings: Settings, storage: Storage) -> Verify:
 def reads_of(settings: Settings, storage: Storage) -> ReadSnapshots:
     return ReadSnapshots(
         store=RedisShownSnapshots(storage.redis, Keys(settings.key_prefix)),
-        records=PostgresRecords(storage.engine),
+        records=PostgresRecords(storage.probes),
         longest_wait=settings.span("latest_version_wait"),
         look_again_after=timedelta(milliseconds=20),
     )
@@ -191,7 +196,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         yield Services(
             commits=commits,
             snapshots=reads_of(settings, storage),
-            records=InspectRecords(records=PostgresRecords(storage.engine)),
+            records=InspectRecords(records=PostgresRecords(storage.probes)),
             projections=InspectProjections(on_call=PostgresOnCall(storage.probes)),
             health=StorageHealth(storage.probes, storage.redis, settings.readiness_deadline),
             metrics=metrics,

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     drain_timeout: Seconds = Field(8, description="How long a stop waits for accepted requests")
 
     pool_size: Count = Field(6, description="Connections to PostgreSQL per process, for the work")
-    probe_pool_size: Count = Field(2, description="The same, for readiness and on-call")
+    probe_pool_size: Count = Field(4, description="The same, for reads, readiness and on-call")
     postgres_timeout: Seconds = Field(5, description="How long one statement may take")
     postgres_connect_timeout: Seconds = Field(3, description="How long connecting may take")
     redis_connections: Count = Field(16, description="Connections to Redis per process")

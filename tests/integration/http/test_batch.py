@@ -78,7 +78,7 @@ class TestLines:
                 of_line(known | {"signals": signals(heart_rate=71)}),
                 b"{not json\n",
                 of_line(a_packet(signals=signals(hart_rate=1))),
-                b'"' + b"x" * 300_000 + b'"\n',
+                b'"' + b"x" * 1_100_000 + b'"\n',
                 of_line(new),
             ]
         )

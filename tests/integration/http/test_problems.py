@@ -47,7 +47,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("POST", PACKETS, {"content": b"{", "headers": JSON}, 400, "malformed-json"),
     ("POST", PACKETS, {"json": {}}, 422, "invalid-packet"),
     ("POST", PACKETS, {"content": b"{}"}, 415, "unsupported-media-type"),
-    ("POST", PACKETS, {"content": b" " * 2**20, "headers": JSON}, 413, "too-large"),
+    ("POST", PACKETS, {"content": b" " * (2**20 + 1), "headers": JSON}, 413, "too-large"),
     ("GET", "/v1/projections", {"params": {"limit": 0}}, 422, "invalid-request"),
     ("GET", "/v1/snapshots", {}, 422, "invalid-request"),
     ("GET", "/v1/projections", {"params": {"cursor": "x"}}, 422, "invalid-request"),

@@ -19,7 +19,7 @@ from vitalrelay.adapters.inbound.http import (
     snapshots,
 )
 from vitalrelay.adapters.inbound.http.middleware import RequestEnvelope
-from vitalrelay.adapters.inbound.http.openapi import PROBLEM_SCHEMA, SCHEMAS
+from vitalrelay.adapters.inbound.http.openapi import with_problems
 from vitalrelay.adapters.inbound.http.problems import (
     OURS,
     Problem,
@@ -84,9 +84,7 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = described()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas |= {**SCHEMAS, "Problem": PROBLEM_SCHEMA}
-        return document
+        return with_problems(document)
 
     app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way
 

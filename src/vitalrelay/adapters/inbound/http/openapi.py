@@ -54,3 +54,16 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
+
+
+def with_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """The framework's description, with our schemas, and our 422 where it puts in its own."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= {**SCHEMAS, "Problem": PROBLEM_SCHEMA}
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                operation["responses"]["422"] = problems(422)[422]
+    return document

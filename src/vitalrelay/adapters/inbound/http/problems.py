@@ -102,9 +102,16 @@ KINDS = {
 class RequestRefused(Exception):
     """What only HTTP knows: a media type, a size, a time limit."""
 
-    def __init__(self, slug: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        slug: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        faults: Sequence[Fault] = (),
+    ) -> None:
         super().__init__(detail)
         self.slug = slug
+        self.faults = tuple(faults)
         self.headers = dict(headers or {})
 
 
@@ -132,7 +139,7 @@ def slug_of(error: Exception) -> str:
 def problem_of(error: Exception) -> Problem:
     """The document for an error of ours; it never holds what was sent."""
     detail = f"The body {error}." if isinstance(error, MalformedJson) else str(error)
-    faults = error.faults if isinstance(error, InvalidPacket) else ()
+    faults = error.faults if isinstance(error, InvalidPacket | RequestRefused) else ()
     problem = problem_document(slug_of(error), detail, faults)
     if isinstance(error, CountChanged):
         problem["matching"] = error.matching

@@ -12,7 +12,7 @@ from vitalrelay.adapters.inbound.http.cursors import next_link, read_cursor, wri
 from vitalrelay.adapters.inbound.http.documents import json_response
 from vitalrelay.adapters.inbound.http.openapi import problems
 from vitalrelay.adapters.inbound.http.services import OfApp
-from vitalrelay.domain.packet import SubjectId
+from vitalrelay.domain.packet import ID, SubjectId
 from vitalrelay.domain.projection import (
     ProjectionFilter,
     ProjectionId,
@@ -34,7 +34,7 @@ class FilterIn(BaseModel):
 
     status: ProjectionStatus | None = None
     older_than_seconds: Annotated[float, Field(ge=0, le=LONGEST_AGE_S)] | None = None
-    subject_id: Annotated[str, Field(max_length=64)] | None = None
+    subject_id: Annotated[str, Field(pattern=f"^{ID.pattern}$")] | None = None
 
     def to_domain(self) -> ProjectionFilter:
         older_than = self.older_than_seconds

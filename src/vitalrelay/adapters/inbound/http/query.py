@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from vitalrelay.adapters.inbound.http.problems import RequestRefused
+from vitalrelay.domain.errors import Fault
 
 SEVERAL = {"subjectId"}
 
@@ -19,9 +20,13 @@ async def only_known_parameters(request: Request) -> None:
     given = Counter(name for name, _ in request.query_params.multi_items())
     known = names_of(request.scope["route"])
     if given.keys() - known:
-        raise RequestRefused("invalid-request", "There is a parameter that is not known here.")
+        raise refused("has a parameter that is not known here")
     if any(count > 1 for name, count in given.items() if name not in SEVERAL):
-        raise RequestRefused("invalid-request", "There is a parameter that may stand only once.")
+        raise refused("has a parameter twice that may stand only once")
+
+
+def refused(reason: str) -> RequestRefused:
+    return RequestRefused("invalid-request", "", faults=[Fault("/query", reason)])
 
 
 def names_of(route: APIRoute) -> frozenset[str]:

@@ -9,6 +9,7 @@ from persistence.faults import POSTGRES_ERRORS, Fault, fault_of, sqlstate_of, wr
 from vitalrelay.domain.errors import (
     Contention,
     InvalidPacket,
+    NotFound,
     StorageUnavailable,
     VitalrelayError,
 )
@@ -44,8 +45,11 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 @asynccontextmanager
 async def statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection on which every statement is its own transaction, in one round trip."""
-    async with transaction(engine) as connection:
-        yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        async with transaction(engine) as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+    except InvalidPacket:
+        raise NotFound from None  # what the database cannot hold, it does not have
 
 
 async def told_apart(engine: AsyncEngine, error: Exception) -> VitalrelayError:
