@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,15 +17,24 @@ class WrongSetting(Exception):
 
 
 def _postgres(url: SecretStr) -> SecretStr:
-    if url.get_secret_value().partition("://")[0] not in ("postgresql", "postgres"):
-        raise ValueError("must begin with postgresql://")
+    if not _is_address(url, ("postgresql", "postgres")):
+        raise ValueError("must be like postgresql://user:password@host:5432/database")
     return url
 
 
 def _redis(url: SecretStr) -> SecretStr:
-    if url.get_secret_value().partition("://")[0] not in ("redis", "rediss", "unix"):
-        raise ValueError("must begin with redis:// or rediss://")
+    if not _is_address(url, ("redis", "rediss", "unix")):
+        raise ValueError("must be like redis://host:6379/0")
     return url
+
+
+def _is_address(url: SecretStr, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        _ = parts.port  # reading it is what checks it
+    except ValueError:
+        return False
+    return parts.scheme in schemes
 
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -122,4 +132,10 @@ def unknown_variables() -> list[str]:
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
-OF_COMMANDS = {PREFIX + "CREDENTIALS_FILE", PREFIX + "CLINICAL_DATA", PREFIX + "API_URL"}
+OF_COMMANDS = {
+    PREFIX + "CREDENTIALS_FILE",
+    PREFIX + "CLINICAL_DATA",
+    PREFIX + "API_URL",
+    PREFIX + "ALEMBIC_INI",
+    PREFIX + "READY_FD",
+}

@@ -60,6 +60,8 @@ class _Waiting:
             return
         self._said = type(error)
         if isinstance(error, SchemaMismatch):
-            log.error("schema-mismatch", failureType=type(error).__name__, reason=str(error))
+            log.error(
+                "schema-mismatch", failureType=type(error).__name__, reason=type(error).__doc__
+            )
         else:
             log.warning("waiting-for-postgres", failureType=type(error).__name__)

@@ -26,12 +26,14 @@ LONGER_FILES = {
     "src/vitalrelay/domain/alarms.py": "one state machine with all of its transitions in sight",
     "src/vitalrelay/domain/document.py": "each shape beside its way back",
     "src/vitalrelay/domain/news2.py": "one chart, and what is missing from it",
+    "src/vitalrelay/adapters/inbound/http/packet_in.py": "one shape, read quickly or strictly",
     "src/vitalrelay/adapters/inbound/group_commit.py": "a page of prose and one hard algorithm",
     "src/vitalrelay/adapters/outbound/postgres/records.py": "the statements of two ports",
 }
 
 EVERYTHING_CAUGHT = {
-    "src/persistence/readiness.py:_run": "a check that fails in whatever way is a failed check",
+    "src/vitalrelay/adapters/inbound/group_commit.py:GroupCommit._store": "said, and not shared",
+    "src/vitalrelay/adapters/inbound/http/middleware.py:RequestEnvelope.__call__": "the outermost",
     "src/vitalrelay/replay/read_ahead.py:ReadAhead._read": "the reader raises it",
     "src/vitalrelay/adapters/inbound/cli/app.py:InOneLine.invoke": "the outermost: one line",
 }

@@ -49,7 +49,8 @@ class ReconcileSnapshots:
             await self.sentinel.rise(found + 1)
             await self.ledger.sentinel_rose(found + 1)
             return Watched(None, restarted)
-        lost = await self.rebuild()
+        # Number 0 was never written anywhere: a first start has nothing to lose.
+        lost = await self.rebuild() if known else None
         await self.ledger.sentinel_rose(known + 1)
         await self.sentinel.put_back(known + 1)
         return Watched(lost, restarted)

@@ -37,6 +37,11 @@ def signals(**values: Any) -> list[dict[str, Any]]:
     return [{"code": code, "value": value} for code, value in values.items()]
 
 
+def now_ms() -> int:
+    """Newer than all that was sent before."""
+    return time.time_ns() // 1_000_000
+
+
 def id_of(packet: dict[str, Any]) -> str:
     parts = [packet["siteId"], packet["deviceId"], packet["timestampMs"], packet.get("sequence")]
     return ":".join(str(part) for part in parts if part is not None)

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import httpx2
 
+from tests.integration.http.packets import a_packet
 from vitalrelay.embedded.loopback import a_free_port
 
 ROOT = Path(__file__).parents[3]
@@ -185,6 +186,17 @@ class Api:
                     return False
 
             await until_true(ready)
+
+    async def works(self) -> None:
+        """Whatever was cut: connections of before are noticed by whoever uses them next."""
+        async with self.client() as client:
+
+            async def stores() -> bool:
+                answer = await client.post("/v1/signal-packets", json=a_packet())
+                return answer.status_code == 201
+
+            await until_true(stores)
+        await self.is_ready()
 
     def memory(self, name: str) -> int:
         """``VmRSS`` now or ``VmHWM`` at its highest, in bytes."""

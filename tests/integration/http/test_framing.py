@@ -11,8 +11,10 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.integration.http.packets import a_packet, of_line
+from tests.integration.http.packets import a_packet, lines, of_line
 from tests.integration.http.serving import HOST, SOON_S, Answer, Api, Connection, connected
 
 CANARY = "PHI-CANARY-7f3a"
@@ -225,6 +227,16 @@ class TestBodies:
         assert one.headers["x-request-id"] == "first"
         assert other.headers["x-request-id"] != "first"
 
+    async def test_a_body_is_not_counted_as_the_head_that_follows_it(self, api: Api) -> None:
+        first, second = request(body().ljust(60_000)), request(body())
+        async with connected(api) as wire:
+            await wire.send(first + second[:20])
+            one = await wire.answer()
+            await wire.send(second[20:])
+            other = await wire.answer()
+
+        assert (one.status, other.status) == (201, 201)
+
     async def test_b83_a_request_within_a_body_is_none(self, api: Api) -> None:
         smuggled = request(b"", "", "/healthz", "GET")
 
@@ -261,6 +273,18 @@ class TestBodies:
             after = await wire.rest()
 
         assert answer.status == 201
+        assert after == b""
+
+    async def test_b88_both_answers_are_heard_where_two_requests_were_sent_at_once(
+        self, api: Api
+    ) -> None:
+        async with connected(api) as wire:
+            await wire.send(request(body()) + request(body()))
+            wire.writer.write_eof()
+            answers = [await wire.answer() for _ in range(2)]
+            after = await wire.rest()
+
+        assert [answer.status for answer in answers] == [201, 201]
         assert after == b""
 
     async def test_a_connection_that_ends_within_a_body_stores_nothing(self, api: Api) -> None:
@@ -322,6 +346,37 @@ class TestDeadlines:
         assert stored["status"] == 201
         assert problem["problem"]["type"] == "/problems/request-timeout"
         assert summary["summary"]["stored"] == 1
+
+    async def test_a_sender_who_was_made_to_wait_is_not_blamed_for_it(
+        self, narrow_api: Api, database: AsyncEngine
+    ) -> None:
+        """One is being committed, one waits, one has no room; then the body goes on."""
+        packets = [a_packet() for _ in range(8)]
+        head = (
+            "POST /v1/signal-packets/batch HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n"
+            "Content-Type: application/x-ndjson\r\n\r\n"
+        )
+        await narrow_api.works()
+        async with connected(narrow_api) as wire, database.connect() as somebody:
+            await somebody.execute(text("lock table patient_signal_packets in exclusive mode"))
+            await wire.send(head.encode())
+            await wire.send_chunk(lines(packets[:3]))
+            async with connected(narrow_api) as another:
+                await another.send(request(body())[:-5])
+                assert (await another.answer()).status == 408
+            await somebody.rollback()
+            await wire.head()
+            told = await wire.chunk()
+            while told.count(b"\n") < 3:
+                told += await wire.chunk()
+            await wire.send_chunk(lines(packets[3:]))
+            await wire.send(b"0\r\n\r\n")
+            while chunk := await wire.chunk():
+                told += chunk
+
+        *answers, summary = map(json.loads, told.splitlines())
+        assert [answer.get("status") for answer in answers] == [201] * 8
+        assert summary["summary"]["stored"] == 8
 
     async def test_a_batch_that_stands_still_ends_with_a_line_that_says_so(
         self, narrow_api: Api

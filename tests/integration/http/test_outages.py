@@ -22,7 +22,7 @@ PACKETS = "/v1/signal-packets"
 async def mended(api: Api) -> AsyncIterator[None]:
     """Whatever a test did, the next one finds everything working."""
     yield
-    await api.is_ready()
+    await api.works()
 
 
 async def stored(database: AsyncEngine, packet: dict[str, object]) -> bool:

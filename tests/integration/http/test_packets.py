@@ -317,6 +317,7 @@ class TestLoad:
     ) -> None:
         """One is being committed, one waits for it, and the others are told to come back."""
         packets = [a_packet() for _ in range(5)]
+        await narrow_api.works()
         async with narrow_api.client() as client, database.connect() as somebody:
             await somebody.execute(text("lock table patient_signal_packets in exclusive mode"))
             in_hand = asyncio.create_task(client.post(PACKETS, json=packets[0]))

@@ -109,13 +109,15 @@ class TestReading:
             content=body,
             headers={"Content-Type": "application/x-ndjson"},
         )
-        total = (await client.get(f"{PROJECTIONS}/summary")).json()
+        summary = (await client.get(f"{PROJECTIONS}/summary")).json()
+        total = sum(summary[status] for status in ("pending", "published", "failed"))
 
-        found = await pages(client, PROJECTIONS, limit=17)
+        found = await pages(client, PROJECTIONS, limit=min(500, total // 5))
 
         names = [item["projectionId"] for page in found for item in page]
         assert names == sorted(set(names))
-        assert len(names) == total["pending"] + total["published"] + total["failed"]
+        assert len(names) == total
+        assert len(found) > 5
 
     async def test_a_filter_holds_on_every_page(
         self, client: httpx2.AsyncClient, given_up: list[str]

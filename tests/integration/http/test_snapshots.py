@@ -11,7 +11,15 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.integration.http.packets import SESSION_MS, WELL, a_packet, id_of, lines, signals
+from tests.integration.http.packets import (
+    SESSION_MS,
+    WELL,
+    a_packet,
+    id_of,
+    lines,
+    now_ms,
+    signals,
+)
 from tests.integration.http.serving import Api, until_true
 from vitalrelay.adapters.outbound.redis.keys import Keys
 from vitalrelay.domain.fingerprint import fingerprint
@@ -180,7 +188,7 @@ class TestLatest:
     async def test_the_latest_is_the_one_with_the_newest_time(
         self, client: httpx2.AsyncClient
     ) -> None:
-        newest = await shown(client, timestampMs=SESSION_MS + 30_000)
+        newest = await shown(client, timestampMs=now_ms())
         await shown(client, timestampMs=SESSION_MS + 1)
 
         answer = await client.get("/v1/snapshots/latest")
@@ -272,7 +280,7 @@ class TestInstead:
     async def test_without_redis_everything_is_read_from_postgres(
         self, api: Api, client: httpx2.AsyncClient
     ) -> None:
-        packet = await shown(client, timestampMs=SESSION_MS + 40_000)
+        packet = await shown(client, timestampMs=now_ms())
         before = (await client.get(url_of(packet))).json()
         subject = packet["subjectId"]
 

@@ -11,7 +11,7 @@ from vitalrelay.adapters.inbound.http.bodies import MAX_PACKET_BYTES, expanded_b
 from vitalrelay.adapters.inbound.http.signal_packet_batch import lines_in
 
 BODY = '{"note":"é漢😀"}\n\n{"a":1}\r\n{"last":true}'.encode()
-LINES = [line for line in BODY.split(b"\n") if line]
+LINES = [(at, line) for at, line in enumerate(BODY.split(b"\n"), 1) if line]
 LONG = b"x" * (MAX_PACKET_BYTES + 1)
 
 COMPRESSED = {
@@ -23,7 +23,9 @@ COMPRESSED = {
 }
 
 
-async def lines_of(pieces: Sequence[bytes], encoding: str = "identity") -> list[bytes | None]:
+async def lines_of(
+    pieces: Sequence[bytes], encoding: str = "identity"
+) -> list[tuple[int, bytes | None]]:
     left = list(pieces)
 
     async def receive() -> Message:
@@ -32,7 +34,7 @@ async def lines_of(pieces: Sequence[bytes], encoding: str = "identity") -> list[
 
     headers = [(b"content-encoding", encoding.partition(",")[0].encode())]
     request = Request({"type": "http", "headers": headers}, receive)
-    return [line async for _, line in lines_in(expanded_body(request))]
+    return [numbered async for numbered in lines_in(expanded_body(request))]
 
 
 @pytest.mark.parametrize("encoding", COMPRESSED)
@@ -55,7 +57,7 @@ async def test_what_is_too_long_is_none_and_what_follows_is_a_line_again() -> No
 
     for size in (1_000, 65_536, MAX_PACKET_BYTES, len(body)):
         pieces = [body[at : at + size] for at in range(0, len(body), size)]
-        assert await lines_of(pieces) == [b"a", None, b"b", None, b"c"]
+        assert await lines_of(pieces) == [(1, b"a"), (2, None), (3, b"b"), (4, None), (5, b"c")]
 
 
 @pytest.mark.parametrize("size", [1_000, 65_536, MAX_PACKET_BYTES + 10])
@@ -64,10 +66,19 @@ async def test_a_long_last_line_is_told_as_well(size: int) -> None:
 
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
 
-    assert await lines_of(pieces) == [b"a", None]
+    assert await lines_of(pieces) == [(1, b"a"), (2, None)]
 
 
 async def test_a_line_of_the_longest_length_is_a_line() -> None:
     longest = b"x" * MAX_PACKET_BYTES
 
-    assert await lines_of([longest[:10], longest[10:] + b"\nb"]) == [longest, b"b"]
+    assert await lines_of([longest[:10], longest[10:] + b"\nb"]) == [(1, longest), (2, b"b")]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+async def test_empty_lines_are_counted_and_left_out(size: int) -> None:
+    body = b"\n\na\n \r\n\n\n\nb\n\n"
+
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+
+    assert await lines_of(pieces) == [(3, b"a"), (8, b"b")]

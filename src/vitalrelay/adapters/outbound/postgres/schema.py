@@ -12,7 +12,10 @@ UNDEFINED_TABLE = "42P01"
 REVISION = text("select version_num from alembic_version")
 STAMP = (
     "create table if not exists alembic_version (version_num varchar(32) primary key)",
-    "insert into alembic_version values (:revision) on conflict do nothing",
+    """
+    insert into alembic_version
+    select cast(:revision as text) where not exists (select from alembic_version)
+    """,
 )
 
 
