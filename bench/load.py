@@ -49,13 +49,14 @@ def drive(load: Load) -> Driven:
 
 
 def packets(gateway: int) -> Iterator[bytes]:
-    """A gateway's stream, about 0.5 kB each, from now on, one a second of event time."""
-    chance = random.Random(gateway)
-    now_ms = time.time_ns() // 1_000_000 - 86_400_000
+    """A gateway's stream, about 0.5 kB each, from now on; every run has devices of its own."""
+    run = time.time_ns()
+    chance = random.Random(run + gateway)
+    now_ms = run // 1_000_000 - 86_400_000
     while True:
-        now_ms += 1000
+        now_ms += 1
         yield (
-            f'{{"siteId":"bench","deviceId":"gateway-{gateway}","subjectId":"patient-{gateway}",'
+            f'{{"siteId":"bench","deviceId":"gateway-{gateway}-{run}","subjectId":"patient-{gateway}",'
             f'"encounterId":"stay-{gateway}","timestampMs":{now_ms},"signals":['
             f'{{"code":"heart_rate","value":{chance.randrange(70, 85)},"unit":"/min"}},'
             f'{{"code":"spo2","value":{chance.randrange(960, 995) / 10},"unit":"%"}},'
