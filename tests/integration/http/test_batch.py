@@ -190,6 +190,28 @@ class TestStreaming:
             assert await told(wire, 1) == [{"summary": summary(3, stored=3)}]
             assert await wire.chunk() == b""
 
+    @pytest.mark.parametrize("size", [1, 2, 7, 100_000])
+    async def test_how_the_body_is_cut_makes_no_difference(self, api: Api, size: int) -> None:
+        packets = [a_packet(), a_packet(), a_packet()]
+        unknown = json.dumps(a_packet() | {"note": "é漢😀"}, ensure_ascii=False).encode()
+        body = lines(packets[:2]) + unknown + b"\r\n{oops\n\n" + of_line(packets[2])
+        async with connected(api) as wire:
+            await begin(wire)
+            for at in range(0, len(body), size):
+                await wire.send_chunk(body[at : at + size])
+            await wire.send(b"0\r\n\r\n")
+            answer = await wire.answer()
+
+        *told, last = map(json.loads, answer.body.splitlines())
+        assert [(line["line"], line["status"]) for line in told] == [
+            (1, 201),
+            (2, 201),
+            (3, 422),
+            (4, 400),
+            (6, 201),
+        ]
+        assert last["summary"] == summary(5, stored=3, rejected=2)
+
     async def test_a_refused_line_is_told_at_once_as_well(self, api: Api) -> None:
         async with connected(api) as wire:
             await begin(wire, "Prefer: return=minimal")

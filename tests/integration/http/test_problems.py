@@ -213,6 +213,24 @@ OPERATIONS = {
     ("get", "/metrics"),
     ("get", "/problems/{slug}"),
 }
+# What each may be refused for, at least.
+REFUSALS = {
+    "postSignalPacket": {400, 408, 409, 413, 415, 422, 503},
+    "postSignalPacketBatch": {408, 415},
+    "getSignalPacket": {404, 503},
+    "listSignalPackets": {404, 422, 503},
+    "getSnapshot": {404, 422, 503},
+    "listSnapshots": {422, 503},
+    "getLatestSnapshot": {404, 503},
+    "listAssessments": {404, 503},
+    "listProjections": {422, 503},
+    "summariseProjections": {503},
+    "getProjection": {404, 503},
+    "retryProjection": {404, 503},
+    "retryProjections": {400, 408, 409, 422, 503},
+    "getReadiness": {422, 503},
+    "getProblemPage": {404},
+}
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
@@ -285,6 +303,16 @@ class TestDescription:
             "outcome-unknown",
             "storage-unavailable",
         }
+
+    def test_every_operation_says_what_it_may_be_refused_for(
+        self, document: dict[str, Any]
+    ) -> None:
+        told = {
+            operation["operationId"]: {int(status) for status in operation["responses"]}
+            for _, _, operation in operations(document)
+        }
+
+        assert {name for name, least in REFUSALS.items() if not least <= told[name]} == set()
 
     async def test_its_example_of_a_packet_is_one(
         self, client: httpx2.AsyncClient, document: dict[str, Any]
