@@ -82,26 +82,31 @@ class RequestEnvelope:
 
 
 class BodyDeadline:
-    """When the body must be there; who takes a stream of lines extends it with each of them."""
+    """
+    How long a body is still waited for; who takes a stream of lines extends it with each of them.
+
+    Only waiting for the sender counts: one who has to wait for us is not to blame.
+    """
 
     def __init__(self, timeout_s: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self._timeout_s = timeout_s
-        self._until = self._loop.time() + timeout_s
+        self._timeout_s = self._left_s = timeout_s
         self._complete = False  # after that, what one waits for is the end of the connection
 
     def extend(self) -> None:
-        self._until = self._loop.time() + self._timeout_s
+        self._left_s = self._timeout_s
 
     def guard(self, receive: Receive) -> Receive:
         async def receive_in_time() -> Message:
+            began = self._loop.time()
             try:
-                async with asyncio.timeout_at(None if self._complete else self._until):
+                async with asyncio.timeout(None if self._complete else self._left_s):
                     message = await receive()
             except TimeoutError:
                 raise RequestRefused(
                     "request-timeout", "The body took too long.", {"Connection": "close"}
                 ) from None
+            self._left_s -= self._loop.time() - began
             self._complete = not message.get("more_body", False)
             return message
 

@@ -20,6 +20,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _began_here = False
     _said_everything = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -27,8 +28,10 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._deadline = self.loop.call_later(HEAD_DEADLINE_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
+        self._began_here = False
         super().data_received(data)
-        if self._deadline is not None:
+        # What came before it in the same piece may be the body of another request.
+        if self._deadline is not None and not self._began_here:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse()
@@ -45,8 +48,9 @@ class DeadlineProtocol(HttpToolsProtocol):
         return cycle is not None and not cycle.response_complete and not cycle.more_body
 
     def on_response_complete(self) -> None:
+        last = not self.pipeline
         super().on_response_complete()
-        if self._said_everything:
+        if self._said_everything and last:
             self.transport.close()
 
     def _refuse(self) -> None:
@@ -55,7 +59,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
+        self._head_bytes, self._began_here = 0, True
         if self._deadline is None:
             self._deadline = self.loop.call_later(HEAD_DEADLINE_S, self.transport.abort)
 
