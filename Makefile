@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts fmt lock bench clean
+.PHONY: help install demo test browser-tests check lint types contracts fmt lock bench clean
 
 help: ## what each target does
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 16
 
 install: $(STAMP) ## .venv with everything in it; again and again without harm
 
@@ -25,6 +25,9 @@ demo: install ## a synthetic ward on real servers, in this terminal, until Ctrl-
 
 test: install check ## everything that must be true
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+browser-tests: install ## what a nurse sees, in a real Chromium
+	VITALRELAY_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
 
 check: lint types contracts ## lint, types, import contracts
 

@@ -10,18 +10,22 @@ from alembic import context
 from persistence.engine import driver_url
 from vitalrelay.adapters.outbound.postgres.tables import metadata
 
+TURN = int.from_bytes(b"vitalrel")
+
 
 def run(connection: Connection | None = None) -> None:
+    """All migrations in one transaction, and one such transaction at a time."""
     offline = connection is None
     context.configure(
         connection=connection,
         dialect_name="postgresql" if offline else None,
         target_metadata=metadata,
         literal_binds=offline,
-        transaction_per_migration=True,
         compare_server_default=True,
     )
     with context.begin_transaction():
+        # Before the time-out: whoever comes second may have to wait for longer.
+        context.execute(text(f"select pg_advisory_xact_lock({TURN})"))
         # A migration that waits for a lock makes everybody behind it wait too.
         context.execute(text("set local lock_timeout = '5s'"))
         context.run_migrations()

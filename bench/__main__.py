@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.figures import freshness, ndjson, single_posts
+from bench.figures import freshness, ndjson, reads, single_posts, stream, trends
 from bench.ground import Ground, ground
 from bench.report import Figure
 
@@ -17,6 +17,9 @@ FIGURES: Mapping[str, Callable[[Ground, int], Figure]] = {
     "single-posts": single_posts.measure,
     "ndjson": ndjson.measure,
     "freshness": freshness.measure,
+    "stream": stream.measure,
+    "reads": reads.measure,
+    "trends": trends.measure,
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -65,7 +65,9 @@ def run_sql(url: str, statement: str) -> list[tuple[object, ...]]:
 
 
 @contextmanager
-def process(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[None]:
+def process(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A process of ours, ended by its id when the block is left."""
     child = subprocess.Popen(
         [sys.executable, *arguments],
@@ -75,7 +77,7 @@ def process(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterato
         stderr=subprocess.DEVNULL if "BENCH_VERBOSE" not in os.environ else None,
     )
     try:
-        yield
+        yield child
     finally:
         child.send_signal(signal.SIGTERM)
         try:

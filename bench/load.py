@@ -2,7 +2,7 @@
 The load, in a process of its own: ``python -m bench.load '{"kind": …}'`` prints one JSON object.
 
 A closed loop: so many connections, each a gateway with one patient, the next packet when the
-answer is there. Every packet is new and changes the snapshot.
+answer is there; with a rate, on an absolute schedule. Every packet is new and changes the snapshot.
 """
 
 import asyncio
@@ -25,12 +25,13 @@ SILENCE_S = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """``lines``: packets in one request; 1 is the single-packet POST."""
+    """``lines``: packets in one request, 1 for the single POST. ``rate``: requests a second."""
 
     url: str
     connections: int
     seconds: float
     lines: int = 1
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,18 @@ def packets(gateway: int) -> Iterator[bytes]:
 async def run(load: Load) -> Driven:
     target = Target.at(load.url)
     loop = asyncio.get_running_loop()
-    until = loop.time() + load.seconds
+    started = loop.time()
+    until = started + load.seconds
     counts = [0, 0]
 
     async def one_gateway(number: int) -> None:
         lane, stream = Lane(target, SILENCE_S), packets(number)
         head = target.head(ONE_PACKET if load.lines == 1 else MANY_PACKETS)
+        due = started + number / (load.rate or 1)
         while loop.time() < until:
+            if load.rate is not None:
+                await asyncio.sleep(max(0.0, due - loop.time()))
+                due += load.connections / load.rate
             body = b"\n".join(next(stream) for _ in range(load.lines))
             answer = await lane.exchange(head + b"%d\r\n\r\n%b" % (len(body), body))
             stored = stored_in(answer.status, answer.body, load.lines)
@@ -85,7 +91,6 @@ async def run(load: Load) -> Driven:
             counts[1] += load.lines - stored
         lane.close()
 
-    started = loop.time()
     await asyncio.gather(*(one_gateway(number) for number in range(load.connections)))
     return Driven(counts[0] / (loop.time() - started), counts[1])
 

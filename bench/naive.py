@@ -163,7 +163,7 @@ def chart_of(row: ProjectionRow | None, received: Received) -> Chart:
         if row is None
         else snapshot_from(row.payload, row.version)
     )
-    chart = Chart(before, {})
+    chart = Chart(before)
     chart.fold(received, assess)
     return chart
 

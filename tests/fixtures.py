@@ -21,8 +21,11 @@ from vitalrelay.embedded import EmbeddedValkey, missing_wheels
 
 ROOT = Path(__file__).parent.parent
 TABLES = [table.name for table in metadata.sorted_tables if table.name != "relay_state"]
+AUDIT = "alter table patient_alarm_audit_events"
 EMPTY = (
+    text(f"{AUDIT} disable trigger patient_alarm_audit_events_append_only"),
     text(f"truncate {', '.join(TABLES)}"),
+    text(f"{AUDIT} enable always trigger patient_alarm_audit_events_append_only"),
     text("update relay_state set incarnation = 1, sentinel = 0, last_sweep_at = null"),
 )
 

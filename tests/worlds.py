@@ -19,6 +19,8 @@ from vitalrelay.adapters.outbound.postgres.record import Names
 from vitalrelay.adapters.outbound.postgres.unit_of_work import PostgresWork
 from vitalrelay.adapters.outbound.redis.keys import Keys
 from vitalrelay.adapters.outbound.redis.snapshot_publisher import RedisSnapshotPublisher
+from vitalrelay.domain.alarms import AlarmPolicy
+from vitalrelay.domain.chart import USUAL
 from vitalrelay.domain.fingerprint import canonical_json
 from vitalrelay.domain.packet import Packet, SubjectId
 from vitalrelay.domain.projection import Claim, projection_id
@@ -65,22 +67,27 @@ class DatabaseWorld(Protocol):
 
     begin: BeginWork
     projections: Projections
+    policy: AlarmPolicy
 
     async def owe(self, claim: Claim, urgency: int = 0) -> None:
         """Want this shown: due at once, nobody's yet, and not tried so far."""
 
     async def let_pass(self, time: timedelta) -> None:
-        """Be so much later than what is owed expects."""
+        """Be so much later than what is owed, heard, looked for and answered expects."""
+
+    async def now_ms(self) -> int:
+        """By the clock that receipts are taken from."""
 
 
 @dataclass(slots=True)
 class MemoryWorld:
     database: MemoryDatabase = field(default_factory=MemoryDatabase)
+    policy: AlarmPolicy = USUAL
     begin: BeginWork = field(init=False)
     projections: Projections = field(init=False)
 
     def __post_init__(self) -> None:
-        self.begin = MemoryWork(self.database)
+        self.begin = MemoryWork(self.database, self.policy)
         self.projections = MemoryProjections(self.database)
 
     async def owe(self, claim: Claim, urgency: int = 0) -> None:
@@ -96,6 +103,9 @@ class MemoryWorld:
 
     async def let_pass(self, time: timedelta) -> None:
         self.database.now += time
+
+    async def now_ms(self) -> int:
+        return self.database.now_ms
 
 
 OWE_AT_ONCE = text("""
@@ -115,18 +125,25 @@ OWE_AT_ONCE = text("""
 AGE = text("""
     update patient_monitoring_snapshot_projections
     set due_at = due_at - cast(:time as interval),
-        pending_since = pending_since - cast(:time as interval)
+        pending_since = pending_since - cast(:time as interval),
+        heard_at = heard_at - cast(:time as interval),
+        look_at = look_at - cast(:time as interval)
 """)
+AGE_ANSWERS = text("""
+    update patient_action_keys set created_at = created_at - cast(:time as interval)
+""")
+NOW = text("select floor(extract(epoch from clock_timestamp()) * 1000)::bigint")
 
 
 @dataclass(slots=True)
 class PostgresWorld:
     engine: AsyncEngine
+    policy: AlarmPolicy = USUAL
     begin: BeginWork = field(init=False)
     projections: Projections = field(init=False)
 
     def __post_init__(self) -> None:
-        self.begin = PostgresWork(self.engine, NAMES)
+        self.begin = PostgresWork(self.engine, NAMES, self.policy)
         self.projections = PostgresProjections(self.engine)
 
     async def owe(self, claim: Claim, urgency: int = 0) -> None:
@@ -145,6 +162,12 @@ class PostgresWorld:
     async def let_pass(self, time: timedelta) -> None:
         async with self.engine.begin() as connection:
             await connection.execute(AGE, {"time": time})
+            await connection.execute(AGE_ANSWERS, {"time": time})
+
+    async def now_ms(self) -> int:
+        async with self.engine.connect() as connection:
+            now_ms: int = await connection.scalar(NOW)
+        return now_ms
 
 
 Told = tuple[str, int, int, str]  # subject, incarnation, version, fingerprint

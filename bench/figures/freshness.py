@@ -51,7 +51,9 @@ def measure(ground: Ground, processes: int) -> Figure:
     )
 
 
-async def send(url: str) -> dict[str, Version]:
+async def send(
+    url: str, rate: int = RATE, seconds: int = SECONDS, gateways: int = GATEWAYS
+) -> dict[str, Version]:
     """On an absolute schedule, whatever the answers do; which version each packet led to."""
     target, versions = Target.at(url), dict[str, Version]()
     head = target.head(ONE_PACKET)
@@ -60,8 +62,8 @@ async def send(url: str) -> dict[str, Version]:
 
     async def one_gateway(number: int) -> None:
         lane, stream = Lane(target, SILENCE_S), packets(number)
-        for turn in range(SECONDS * RATE // GATEWAYS):
-            due = started + turn * GATEWAYS / RATE + number / RATE
+        for turn in range(seconds * rate // gateways):
+            due = started + turn * gateways / rate + number / rate
             await asyncio.sleep(max(0.0, due - loop.time()))
             body = next(stream)
             answer = await lane.exchange(head + b"%d\r\n\r\n%b" % (len(body), body))
@@ -71,7 +73,7 @@ async def send(url: str) -> dict[str, Version]:
             versions[receipt["packetId"]] = (receipt["subjectId"], version)
         lane.close()
 
-    await asyncio.gather(*(one_gateway(number) for number in range(GATEWAYS)))
+    await asyncio.gather(*(one_gateway(number) for number in range(gateways)))
     await asyncio.sleep(2)  # what is under way arrives
     return versions
 

@@ -23,6 +23,7 @@ class PoolPolicy:
     connect_timeout_s: float = 3.0
     command_timeout_s: float = 5.0
     recycle_s: int = 1800
+    role: str = ""  # taken on after logging in; empty: the login's own
     ask_before_use: bool = False  # a round trip more, and no stale connection after a restart
 
 
@@ -36,6 +37,8 @@ def create_engine(database_url: str, policy: PoolPolicy, application_name: str) 
         "application_name": application_name,
         "statement_timeout": f"{int(policy.command_timeout_s * 1000)}ms",
     }
+    if policy.role:
+        settings["role"] = policy.role
     return create_async_engine(
         driver_url(database_url),
         pool_size=policy.size,

@@ -1,6 +1,7 @@
 """The one place that knows which adapter stands behind which port; also the console command."""
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -25,28 +26,40 @@ from vitalrelay.adapters.inbound.http.middleware import request_id
 from vitalrelay.adapters.inbound.http.services import Services
 from vitalrelay.adapters.inbound.logs import set_up_logs
 from vitalrelay.adapters.inbound.metrics import Metrics
+from vitalrelay.adapters.inbound.snapshot_feed import FeedLimits, SnapshotFeed
 from vitalrelay.adapters.outbound.health import StorageHealth
+from vitalrelay.adapters.outbound.postgres.audit_trail import PostgresAuditTrail
 from vitalrelay.adapters.outbound.postgres.connection import transaction
 from vitalrelay.adapters.outbound.postgres.ledger import PostgresLedger
 from vitalrelay.adapters.outbound.postgres.on_call import PostgresOnCall
 from vitalrelay.adapters.outbound.postgres.projections import PostgresProjections
 from vitalrelay.adapters.outbound.postgres.record import Names
 from vitalrelay.adapters.outbound.postgres.records import PostgresEvidence, PostgresRecords
+from vitalrelay.adapters.outbound.postgres.review_queue import PostgresReviewQueue
 from vitalrelay.adapters.outbound.postgres.schema import check_revision
+from vitalrelay.adapters.outbound.postgres.trends import PostgresTrends
 from vitalrelay.adapters.outbound.postgres.unit_of_work import PostgresWork
 from vitalrelay.adapters.outbound.redis.keys import Keys
 from vitalrelay.adapters.outbound.redis.shown_snapshots import RedisSentinel, RedisShownSnapshots
+from vitalrelay.adapters.outbound.redis.snapshot_events import RedisSnapshotEvents
 from vitalrelay.adapters.outbound.redis.snapshot_publisher import RedisSnapshotPublisher
+from vitalrelay.adapters.outbound.redis.verified import Verified
+from vitalrelay.domain.alarms import AlarmPolicy
 from vitalrelay.domain.breaker import Breaker
 from vitalrelay.domain.news2 import News2
 from vitalrelay.domain.projection import RelayReport, RetryPolicy
 from vitalrelay.settings import Settings, read_settings
 from vitalrelay.startup import greet, greeting
 from vitalrelay.supervisor.readiness import announce
+from vitalrelay.usecases.act import Act
+from vitalrelay.usecases.forget_answers import ForgetAnswers
 from vitalrelay.usecases.ingest_packets import IngestPackets
 from vitalrelay.usecases.inspect_projections import InspectProjections
 from vitalrelay.usecases.inspect_records import InspectRecords
+from vitalrelay.usecases.inspect_reviews import InspectReviews
+from vitalrelay.usecases.keep_watch import KeepWatch
 from vitalrelay.usecases.read_snapshots import ReadSnapshots
+from vitalrelay.usecases.read_trends import ReadTrends
 from vitalrelay.usecases.reconcile_snapshots import ReconcileSnapshots
 from vitalrelay.usecases.relay_projections import RelayProjections
 from vitalrelay.usecases.verify import Verify
@@ -54,6 +67,7 @@ from vitalrelay.usecases.verify import Verify
 log = structlog.get_logger()
 
 VERSION = version("vitalrelay")
+DOCUMENTS_REMEMBERED = 4_096  # by an API process that has verified them, about 3 kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,7 @@ async def open_storage(settings: Settings, role: str) -> AsyncIterator[Storage]:
 
 def pool_policy(settings: Settings, size: int) -> PoolPolicy:
     return PoolPolicy(
+        role=settings.database_role,
         size=size,
         connect_timeout_s=settings.postgres_connect_timeout,
         command_timeout_s=settings.postgres_timeout,
@@ -108,12 +123,46 @@ def risk_model(settings: Settings) -> News2:
     return News2(max_age_ms=round(settings.news2_max_age * 1000))
 
 
-def ingest_of(settings: Settings, storage: Storage) -> IngestPackets:
+def alarm_policy(settings: Settings) -> AlarmPolicy:
+    silence_s = settings.no_data_after
+    return AlarmPolicy(
+        rearm_ms=round(settings.alarm_rearm * 1000),
+        no_data_after_ms=None if silence_s is None else round(silence_s * 1000),
+        not_monitored_after_ms=round(settings.not_monitored_after * 1000),
+    )
+
+
+def work_of(settings: Settings, storage: Storage) -> PostgresWork:
     keys = Keys(settings.key_prefix)
+    names = Names(keys.documents, keys.latest)
+    return PostgresWork(storage.engine, names, alarm_policy(settings))
+
+
+def ingest_of(settings: Settings, begin: PostgresWork) -> IngestPackets:
     return IngestPackets(
-        begin=PostgresWork(storage.engine, Names(keys.documents, keys.latest)),
+        begin=begin,
         assess=risk_model(settings),
+        alarms=alarm_policy(settings),
         lease_for=settings.span("lease"),
+    )
+
+
+def act_of(settings: Settings, begin: PostgresWork) -> Act:
+    return Act(begin=begin, alarms=alarm_policy(settings), lease_for=settings.span("lease"))
+
+
+def watch_of(settings: Settings, storage: Storage) -> KeepWatch:
+    return KeepWatch(
+        begin=work_of(settings, storage),
+        alarms=alarm_policy(settings),
+        batch_size=settings.watch_batch,
+        lease_for=settings.span("lease"),
+    )
+
+
+def reviews_of(storage: Storage) -> InspectReviews:
+    return InspectReviews(
+        queue=PostgresReviewQueue(storage.probes), trail=PostgresAuditTrail(storage.probes)
     )
 
 
@@ -158,10 +207,28 @@ def verify_of(settings: Settings, storage: Storage) -> Verify:
 
 def reads_of(settings: Settings, storage: Storage) -> ReadSnapshots:
     return ReadSnapshots(
-        store=RedisShownSnapshots(storage.redis, Keys(settings.key_prefix)),
+        store=RedisShownSnapshots(
+            storage.redis, Keys(settings.key_prefix), Verified(DOCUMENTS_REMEMBERED)
+        ),
         records=PostgresRecords(storage.probes),
         longest_wait=settings.span("latest_version_wait"),
         look_again_after=timedelta(milliseconds=20),
+    )
+
+
+def trends_of(settings: Settings, storage: Storage) -> ReadTrends:
+    """Half of the connections at most: readiness must not wait for somebody's month of values."""
+    at_once = max(1, settings.probe_pool_size // 2)
+    return ReadTrends(trends=PostgresTrends(storage.probes, at_once, patience=timedelta(seconds=1)))
+
+
+def feed_of(settings: Settings, storage: Storage, metrics: Metrics) -> SnapshotFeed:
+    # To wait as long as for an answer would look like none.
+    longest_wait = min(settings.span("redis_timeout") / 2, timedelta(seconds=1))
+    return SnapshotFeed(
+        RedisSnapshotEvents(storage.redis, Keys(settings.key_prefix), longest_wait),
+        FeedLimits(heartbeat=settings.span("stream_heartbeat"), screens=settings.stream_clients),
+        metrics,
     )
 
 
@@ -188,14 +255,23 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
         delivery = Delivery(relay.deliver, report, settings.relay_batch)
         stack.push_async_callback(delivery.close)
+        begin = work_of(settings, storage)
         commits = GroupCommit(
-            ingest_of(settings, storage), delivery.deliver, group_limits(settings), metrics
+            ingest_of(settings, begin), delivery.deliver, group_limits(settings), metrics
         )
         stack.push_async_callback(commits.close)
+        feed = feed_of(settings, storage, metrics)
+        stack.push_async_callback(feed.end)
         announce()
         yield Services(
             commits=commits,
+            act=act_of(settings, begin),
+            deliver=delivery.deliver,
+            reviews=reviews_of(storage),
+            longest_mute_s=settings.mute_longest,
             snapshots=reads_of(settings, storage),
+            feed=feed,
+            trends=trends_of(settings, storage),
             records=InspectRecords(records=PostgresRecords(storage.probes)),
             projections=InspectProjections(on_call=PostgresOnCall(storage.probes)),
             health=StorageHealth(storage.probes, storage.redis, settings.readiness_deadline),
@@ -217,7 +293,11 @@ def api() -> FastAPI:
     """The application on the settings of the environment."""
     settings = read_settings()
     set_up_logs("api", VERSION, settings.log_level, request_id.get)
-    return create_app(lambda: open_services(settings), VERSION, settings.body_timeout)
+    app = create_app(lambda: open_services(settings), VERSION, settings.body_timeout)
+    # What a process is made of would be looked through again and again, while all requests wait.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 @asynccontextmanager
@@ -230,10 +310,15 @@ async def open_worker(settings: Settings) -> AsyncIterator[dict[str, Any]]:
         yield {
             "relay": relay_of(settings, storage),
             "reconcile": reconcile_of(settings, storage),
+            "watch": watch_of(settings, storage),
+            "forget": ForgetAnswers(
+                begin=work_of(settings, storage), older_than=settings.span("action_keys_kept")
+            ),
             "sweep_period": settings.span("sweep_period"),
             "metrics": metrics_of_process(),
             "turn": asyncio.Lock(),
             "look": asyncio.Lock(),
+            "watching": asyncio.Lock(),
         }
 
 

@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     body_timeout: Seconds = Field(10, description="How long a request body may stand still")
     drain_timeout: Seconds = Field(8, description="How long a stop waits for accepted requests")
 
+    database_role: str = Field(
+        "",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$|^$",
+        description="Take on this role's rights after logging in: vitalrelay_app has no others",
+    )
     pool_size: Count = Field(6, description="Connections to PostgreSQL per process, for the work")
     probe_pool_size: Count = Field(4, description="The same, for reads, readiness and on-call")
     postgres_timeout: Seconds = Field(5, description="How long one statement may take")
@@ -105,9 +110,25 @@ class Settings(BaseSettings):
     sweep_page: Count = Field(500, description="Patients compared in one step")
 
     news2_max_age: Seconds = Field(14_400, description="Older values are missing to NEWS2")
+    alarm_rearm: Annotated[float, Field(ge=0)] = Field(
+        60, description="A condition that returns within it continues its alarm; event time"
+    )
+    mute_longest: Count = Field(1_800, description="How long an alarm may be muted at most")
+    no_data_after: Seconds | None = Field(
+        None, description="Silence becomes an alarm; None: three of the patient's usual gaps"
+    )
+    not_monitored_after: Seconds = Field(
+        86_400, description="Silence after which a patient counts as not monitored"
+    )
+    watch_batch: Count = Field(200, description="Patients looked at for silence in one step")
+    action_keys_kept: Seconds = Field(
+        86_400, description="How long an Idempotency-Key is known at least"
+    )
     latest_version_wait: Seconds = Field(
         1, description="How long a read waits for atLeastVersion before it asks PostgreSQL"
     )
+    stream_heartbeat: Seconds = Field(10, description="Time between heartbeats of an event stream")
+    stream_clients: Count = Field(2_000, description="Event streams of one API process at once")
 
     def span(self, name: str) -> timedelta:
         """A time among the settings, as a timedelta."""
@@ -133,6 +154,9 @@ def unknown_variables() -> list[str]:
 
 
 OF_COMMANDS = {
+    PREFIX + "CHROMIUM",
+    PREFIX + "REQUIRE_BROWSER",
+    PREFIX + "REQUIRE_CLINICAL_DATA",
     PREFIX + "CREDENTIALS_FILE",
     PREFIX + "CLINICAL_DATA",
     PREFIX + "API_URL",

@@ -1,6 +1,7 @@
 """What somebody sees who tries it: a ward, soon, and nothing left of it afterwards."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -38,6 +39,7 @@ def test_a_ward_is_seen_within_a_minute_and_is_gone_with_the_demo(demo, tmp_path
     assert demo.wait(15) == 0
     assert took_s < 60
     assert "Not a medical device" in seen
+    assert re.search(r"open http://127.0.0.1:\d+/ for the ward screen", seen)
     assert "/v1/snapshots/latest" in seen
     assert not any(map(lives, [pids["supervisor"], *pids["api"], pids["postgres"]]))
 

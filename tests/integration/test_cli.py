@@ -10,12 +10,13 @@ import sys
 import time
 from types import SimpleNamespace
 
+import asyncpg
 import pytest
 from typer.testing import CliRunner
 
 from tests.support import a_packet
 from vitalrelay.adapters.inbound.cli.app import console
-from vitalrelay.bootstrap import ingest_of, open_storage
+from vitalrelay.bootstrap import ingest_of, open_storage, work_of
 from vitalrelay.console import tools
 from vitalrelay.settings import Settings
 
@@ -93,7 +94,7 @@ def owed(servers):
             packets = [
                 a_packet(subject=name, device=name, heart_rate=81) for name in ("p-1", "p-2")
             ]
-            await ingest_of(settings, storage)(packets)
+            await ingest_of(settings, work_of(settings, storage))(packets)
 
     asyncio.run(ingest())
     return servers
@@ -412,6 +413,32 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(empty):
     assert found["durability"]["status"] == "pass"
     assert found["unknown-variables"]["detail"] == "VITALRELAY_LAESE"
     assert all(check["fix"] for check in found.values() if check["status"] in ("warn", "fail"))
+
+
+def run_sql(servers, statement: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(servers["DATABASE_URL"])
+        await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(run())
+
+
+def test_the_doctor_finds_an_audit_trail_that_can_be_changed(servers):
+    trigger = "trigger patient_alarm_audit_events_append_only"
+    run_sql(servers, f"alter table patient_alarm_audit_events disable {trigger}")
+
+    changeable = audit_guard_by_the_doctor(servers)
+    run_sql(servers, f"alter table patient_alarm_audit_events enable always {trigger}")
+    guarded = audit_guard_by_the_doctor(servers)
+
+    assert (changeable["status"], guarded["status"]) == ("fail", "pass")
+    assert "enable its trigger always" in changeable["fix"]
+
+
+def audit_guard_by_the_doctor(servers) -> dict[str, str]:
+    told = document(call("doctor", "--json", env=servers))
+    return next(check for check in told["checks"] if check["name"] == "audit-guard")
 
 
 def test_the_doctor_finds_a_wrong_setting_too():

@@ -17,15 +17,26 @@ from persistence.engine import PoolPolicy, create_engine
 from tests.fixtures import migrate
 from tests.support import LEASE, NOW_MS
 from vitalrelay.adapters.outbound.postgres import (
+    answers,
+    audit_trail,
     claim,
     ledger,
     lock,
+    look_again,
     on_call,
     owe,
+    patient_of,
     record,
     records,
+    review_queue,
     settle,
+    trend_statement,
+    trends,
 )
+from vitalrelay.domain.assessment import RiskLevel
+from vitalrelay.domain.packet import SubjectId
+from vitalrelay.domain.review_queue import QueueFilter, QueuePlace
+from vitalrelay.domain.trend import MOST_PACKETS, Window
 
 PATIENTS, PACKETS, RECENT_PATIENTS, OF_EACH_OTHER = 50_000, 200_000, 500, 20_000
 
@@ -39,9 +50,13 @@ NUMBERS = {
 
 PROJECTIONS = "patient_monitoring_snapshot_projections"
 OWED_INDEX, BY_ID = f"{PROJECTIONS}_owed_idx", f"{PROJECTIONS}_pkey"
+LOOK_INDEX = f"{PROJECTIONS}_look_idx"
 BY_SUBJECT, BY_PACKET = "patient_signal_packets_subject_time_idx", "patient_signal_packets_pkey"
 BY_ENCOUNTER = "patient_risk_assessments_encounter_idx"
-BY_PRIORITY = "patient_review_queue_priority_time_idx"
+OPEN_INDEX = "patient_review_queue_open_idx"
+OPEN_OF_SITE = "patient_review_queue_open_site_idx"
+BY_ITEM = "patient_review_queue_pkey"
+BY_KEY, BY_AGE = "patient_action_keys_pkey", "patient_action_keys_created_idx"
 BY_ALARM = "patient_alarm_audit_events_alarm_time_idx"
 BY_SITE = "patient_alarm_audit_events_site_id_seq_key"
 ONE_ROW = "relay_state"
@@ -50,12 +65,13 @@ FILL = (
     """
     insert into patient_monitoring_snapshot_projections (
         projection_id, demo_subject_id, snapshot_key, latest_key, payload_fingerprint, payload,
-        status, attempt_count, incarnation, version, published_version, urgency
+        status, attempt_count, incarnation, version, published_version, urgency, heard_at, look_at
     )
     select 'monitoring-snapshot:p-' || n, 'p-' || n, 'patient-risk:monitoring-snapshots:p-' || n,
         'patient-risk:monitoring-snapshots:latest', 'sha256:' || repeat(md5(n::text), 2),
         jsonb_build_object('asOfMs', n, 'subjectId', 'p-' || n, 'vitals', vitals.of_all),
-        'published', 1, 1, 3, 3, n % 5
+        'published', 1, 1, 3, 3, n % 5, now(),
+        case when n % 10 = 0 then null else now() + (n - :recent) * interval '1 s' end
     from generate_series(1, :patients) n,
         (select jsonb_object_agg(i, md5(i::text)) as of_all from generate_series(1, 38) i) vitals
     """,
@@ -87,7 +103,7 @@ FILL = (
         review_item_id, demo_subject_id, encounter_id, site_id, priority, last_updated_ms, state,
         payload
     )
-    select 'review:e-' || n, 'p-' || n, 'e-' || n, 'seoul-01',
+    select 'review:e-' || n, 'p-' || n, 'e-' || n, 'site-' || n / 20 % 4,
         (array['high', 'medium', 'low-medium', 'low'])[1 + n % 4], :now_ms + n * 7919 % :others,
         case when n % 20 < 4 then 'open' when n % 2 = 0 then 'resolved' else 'closed' end, '{}'
     from generate_series(1, :others) n
@@ -102,36 +118,13 @@ FILL = (
         md5(n::text)
     from generate_series(1, :others) n
     """,
+    """
+    insert into patient_action_keys (action_key, request_fingerprint, answer, created_at)
+    select 'key-' || n, 'sha256:' || repeat(md5(n::text), 2), repeat(md5(n::text), 16),
+        now() - n * interval '10 s'
+    from generate_series(1, :others) n
+    """,
 )
-
-# Most urgent first: high, medium, low-medium, low; then most recently updated; then by id.
-REVIEW_LIST = text("""
-    select item.review_item_id, item.payload::text as payload, wanted.rank, item.last_updated_ms
-    from unnest(array['high', 'medium', 'low-medium', 'low']) with ordinality
-        as wanted(priority, rank)
-    cross join lateral (
-        select review_item_id, payload, last_updated_ms
-        from patient_review_queue
-        where priority = wanted.priority and state = 'open'
-            and last_updated_ms <= case when wanted.rank = :rank then :updated_ms
-                else 9223372036854775807 end
-            and (wanted.rank > :rank or last_updated_ms < :updated_ms
-                or (last_updated_ms = :updated_ms and review_item_id > :item))
-        order by last_updated_ms desc, review_item_id
-        limit :limit
-    ) item
-    where wanted.rank >= :rank
-    order by wanted.rank, item.last_updated_ms desc, item.review_item_id
-    limit :limit
-""")
-
-AUDIT_OF_ALARM = text("""
-    select event_id, payload::text as payload
-    from patient_alarm_audit_events
-    where alarm_id = :alarm
-    order by occurred_at_ms desc, event_id desc
-    limit :limit
-""")
 
 DUE = text("""
     update patient_monitoring_snapshot_projections
@@ -289,7 +282,7 @@ def packets(count: int) -> Mapping[str, Sequence[object]]:
 
 
 BATCH = 500
-A_PAGE = 100
+A_PAGE, A_SHORT_PAGE = 100, 20
 OF_ONE_PATIENT = PACKETS // RECENT_PATIENTS
 OF_A_LONG_STAY = PACKETS // 10
 
@@ -306,6 +299,9 @@ OWE = {
     "fingerprints": ["sha256:1"] * BATCH,
     "documents": ['{"asOfMs":1}'] * BATCH,
     "urgencies": [4] * BATCH,
+    "heard": [NOW_MS] * BATCH,
+    "cadences": [None] * BATCH,
+    "looks": [NOW_MS] * BATCH,
     "lease": LEASED,
     "lease_for": LEASE,
 }
@@ -325,8 +321,34 @@ OLD_AND_FAILED = {**FAILED, "older_than": timedelta(seconds=60)}
 NEWEST = {"subject": "p-7", "timestamp_ms": NOW_MS * 2, "packet_id": "", "limit": A_PAGE}
 OLDER = {**NEWEST, "timestamp_ms": NOW_MS + PACKETS // 2, "packet_id": "seoul-01:bed-7:1"}
 LONG = {"subject": "p-0"}
-TOP = {"rank": 1, "updated_ms": 2**62, "item": "", "limit": A_PAGE}
-FURTHER_DOWN = {"rank": 3, "updated_ms": NOW_MS + 9_000, "item": "review:e-1", "limit": A_PAGE}
+TREND = {
+    **trend_statement.parameters_of(
+        SubjectId("p-0"), "heart_rate", Window(NOW_MS + 50_000, NOW_MS + 60_000, 1_000)
+    ),
+    "most_packets": MOST_PACKETS,
+    "lateness_ms": 1_000,
+}
+OF_TWELVE_SECONDS = 12_000 // 10
+EVERY_ITEM, OF_A_SITE = QueueFilter(), QueueFilter(site="site-2")
+OLD_ITEMS = QueueFilter(older_than=timedelta(days=3650))
+TOP = QueuePlace(RiskLevel.HIGH.urgency, 2**62, "")
+FURTHER_DOWN = QueuePlace(RiskLevel.MEDIUM.urgency, NOW_MS + 9_000, "review:e-1")
+
+
+def some_of_the_queue(
+    which: QueueFilter, after: QueuePlace, limit: int = A_PAGE
+) -> Mapping[str, object]:
+    return review_queue.parameters_of(which, limit, after)
+
+
+OF_ONE_ALARM = {
+    "about": "p-7:news2-high",
+    "occurred_ms": 2**62,
+    "seq": 0,
+    "limit": A_PAGE,
+}
+OLD_KEYS = OF_EACH_OTHER - 2 * 8_640
+A_KEY = {"key": "key-7", "request": "sha256:0"}
 
 # Statement, parameters, the indexes it goes by, and how many rows it may touch at most.
 HOT = [
@@ -348,11 +370,28 @@ HOT = [
     ),
     ("owe", owe.OWE, OWE, {BY_ID}, 2 * BATCH),
     ("settle", settle.SETTLE, SETTLE, {BY_ID}, 3 * BATCH),
+    ("whom time concerns", lock.LOCK_DUE, {"limit": A_PAGE}, {LOOK_INDEX}, 2 * A_PAGE),
+    (
+        "whom to look at again",
+        look_again.LOOK_AGAIN,
+        {"ids": ids(A_PAGE), "looks": [NOW_MS] * A_PAGE},
+        {BY_ID},
+        2 * A_PAGE,
+    ),
     ("a packet", records.PACKET, {"packet_id": "seoul-01:bed-7:1"}, {BY_PACKET}, 1),
     ("a patient's newest packets", records.PACKETS_OF, NEWEST, {BY_SUBJECT}, A_PAGE + 1),
     ("a patient's older packets", records.PACKETS_OF, OLDER, {BY_SUBJECT}, OF_ONE_PATIENT),
     ("newest of a long stay", records.PACKETS_OF, {**NEWEST, **LONG}, {BY_SUBJECT}, A_PAGE + 2),
     ("older of a long stay", records.PACKETS_OF, {**OLDER, **LONG}, {BY_SUBJECT}, A_PAGE + 2),
+    ("a patient's newest time", trends.NEWEST, {"subject": "p-7"}, {BY_ID}, 1),
+    ("a patient's trend", trend_statement.TREND, TREND, {BY_SUBJECT}, 2 * OF_TWELVE_SECONDS),
+    (
+        "a trend of too many packets",
+        trend_statement.TREND,
+        {**TREND, "most_packets": A_PAGE},
+        {BY_SUBJECT},
+        A_PAGE + 1,
+    ),
     (
         "assessments of an encounter",
         records.ASSESSMENTS_OF,
@@ -361,14 +400,74 @@ HOT = [
         1,
     ),
     ("some snapshots", records.SNAPSHOTS_OF, {"ids": ids(200)}, {BY_ID}, 400),
-    ("the review queue", REVIEW_LIST, TOP, {BY_PRIORITY}, OF_EACH_OTHER),
-    ("further down the review queue", REVIEW_LIST, FURTHER_DOWN, {BY_PRIORITY}, OF_EACH_OTHER),
+    (
+        "the review queue",
+        review_queue.OF_ALL,
+        some_of_the_queue(EVERY_ITEM, TOP),
+        {OPEN_INDEX},
+        4 * A_PAGE,
+    ),
+    (
+        "further down the review queue",
+        review_queue.OF_ALL,
+        some_of_the_queue(EVERY_ITEM, FURTHER_DOWN),
+        {OPEN_INDEX},
+        3 * A_PAGE,
+    ),
+    (
+        "one priority of the review queue",
+        review_queue.OF_ALL,
+        some_of_the_queue(QueueFilter(priority=RiskLevel.MEDIUM), TOP),
+        {OPEN_INDEX},
+        A_PAGE,
+    ),
+    (
+        "what waits for long in the review queue",
+        review_queue.OF_ALL,
+        some_of_the_queue(OLD_ITEMS, TOP),
+        {OPEN_INDEX},
+        0,
+    ),
+    (
+        "the review queue of a site",
+        review_queue.OF_SITE,
+        some_of_the_queue(OF_A_SITE, TOP, A_SHORT_PAGE),
+        {OPEN_OF_SITE},
+        4 * A_SHORT_PAGE,
+    ),
+    (
+        "further down the review queue of a site",
+        review_queue.OF_SITE,
+        some_of_the_queue(OF_A_SITE, FURTHER_DOWN, A_SHORT_PAGE),
+        {OPEN_OF_SITE},
+        3 * A_SHORT_PAGE,
+    ),
     (
         "the audit records of an alarm",
-        AUDIT_OF_ALARM,
-        {"alarm": "p-7:news2-high", "limit": A_PAGE},
+        audit_trail.OF_ONE,
+        OF_ONE_ALARM,
         {BY_ALARM},
         OF_EACH_OTHER // RECENT_PATIENTS,
+    ),
+    (
+        "older audit records of an alarm",
+        audit_trail.OF_ONE,
+        OF_ONE_ALARM | {"occurred_ms": NOW_MS + 1_000, "seq": 7},
+        {BY_ALARM},
+        2,
+    ),
+    *(
+        (f"whose {about} it is", patient_of.PATIENT_OF, {"about": about}, {BY_ALARM, BY_ITEM}, 1)
+        for about in ("p-7:news2-high", "review:e-7")
+    ),
+    ("an action that came before", answers.ANSWERED, A_KEY, set(), 0),
+    ("what an action is answered", answers.ANSWER, {"key": "key-7", "answer": "{}"}, {BY_KEY}, 1),
+    (
+        "keys to forget",
+        answers.FORGET,
+        {"older_than": timedelta(days=2)},
+        {BY_KEY, BY_AGE},
+        3 * OLD_KEYS,
     ),
     (
         "the audit records of a site",
@@ -454,6 +553,43 @@ async def test_reading_a_whole_table_would_be_noticed(ward: AsyncEngine) -> None
 
 
 NOBODY, SOME, ALL = 0, 100, PATIENTS
+
+SILENT = text("""
+    update patient_monitoring_snapshot_projections
+    set look_at = case when n <= :many then now() - interval '1 h' else now() + interval '1 h' end
+    from (
+        select projection_id as id, row_number() over () as n
+        from patient_monitoring_snapshot_projections
+    ) numbered
+    where projection_id = id
+""")
+
+
+@pytest.mark.parametrize(
+    ("when_analyzed", "silent", "looked_at"),
+    [
+        pytest.param(NOBODY, NOBODY, 0, id="nobody is silent"),
+        pytest.param(NOBODY, ALL, A_PAGE, id="all are silent, and the statistics know of none"),
+        pytest.param(ALL, ALL, A_PAGE, id="all are silent"),
+    ],
+)
+async def test_a_look_reads_whom_it_looks_at(
+    ward: AsyncEngine, when_analyzed: int, silent: int, looked_at: int
+) -> None:
+    """An outage of the network: a whole hospital falls silent at once."""
+    for many in (when_analyzed, silent):
+        async with ward.begin() as connection:
+            await connection.execute(SILENT, {"many": many})
+        if many == when_analyzed:
+            await run(ward, f"vacuum analyze {PROJECTIONS}")
+
+    async with ward.connect() as connection:
+        plans = await plans_of(connection, lock.LOCK_DUE, {"limit": A_PAGE})
+
+    assert plans.whole_tables == []
+    assert plans.custom_indexes == {LOOK_INDEX}
+    assert plans.looked_at <= 2 * looked_at
+
 
 CLAIMS = [
     pytest.param(NOBODY, NOBODY, 0, id="nobody is due"),

@@ -396,7 +396,7 @@ class TestReference:
 
         moments = [row for row in columns if row[1] in ("created_at", "updated_at")]
         assert {row[6] for row in moments} == {"now()"}
-        assert len(moments) == 9
+        assert len(moments) == 10
 
     async def test_every_index_has_its_name_and_columns(self, migrated: str) -> None:
         async with connected(migrated) as connection:
@@ -415,11 +415,18 @@ class TestReference:
         assert {row[4] for row in ids} == {"C"}
         assert len(ids) >= 15
 
-    async def test_no_extension_is_needed(self, migrated: str) -> None:
+    async def test_no_extension_is_needed_and_only_the_audit_trail_guards_itself(
+        self, migrated: str
+    ) -> None:
         async with connected(migrated) as connection:
             others = (await facts_of(connection))["everything else"]
 
-        assert others == [("extension", "plpgsql"), ("schema", "public")]
+        assert others == [
+            ("extension", "plpgsql"),
+            ("function", "refuse_to_change_audit_events"),
+            ("schema", "public"),
+            ("trigger", "patient_alarm_audit_events_append_only"),
+        ]
 
 
 @dataclass
@@ -499,7 +506,7 @@ def tomorrows_source(tmp_path: Path) -> Path:
     """This code one release on: it speaks a schema that the database does not have yet."""
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     schema = tmp_path / "src/vitalrelay/adapters/outbound/postgres/schema.py"
-    today, tomorrow = f'REVISIONS = ("{HEAD}",)', f'REVISIONS = ("{HEAD}", "9999_tomorrow")'
+    today, tomorrow = f'"{HEAD}")', f'"{HEAD}", "9999_tomorrow")'
     assert today in schema.read_text()
     schema.write_text(schema.read_text().replace(today, tomorrow))
     return tmp_path

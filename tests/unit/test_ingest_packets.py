@@ -191,7 +191,7 @@ async def test_what_an_alarm_saw_does_not_depend_on_who_shared_the_transaction(
 
 def seen_by_alarms(world: MemoryWorld) -> list[tuple[str, str, str, int | None]]:
     return [
-        (event.alarm_id, event.transition.action, event.packet, event.assessment.score)
+        (event.about, event.change.action, event.packet, event.assessment.score)
         for event in world.database.audit.values()
         if event.packet is not None and event.assessment is not None
     ]
@@ -208,7 +208,7 @@ async def test_alarms_and_review_items_are_filed_with_the_packet(
     assert (item.id, item.priority, item.state) == ("review:e-1", "high", "open")
     owner, assessed = world.database.assessments[packet.encounter]
     assert (owner, assessed.assessment.risk_level) == ("p-1", "high")
-    assert [event.transition.action for event in world.database.audit.values()] == ["raised"] * 4
+    assert [event.change.action for event in world.database.audit.values()] == ["raised"] * 4
 
 
 async def test_a_late_packet_changes_nothing_shown(ingest: IngestPackets) -> None:

@@ -1,21 +1,16 @@
 """
-Alarms: one per patient and condition, raised by what we know, ended only by knowing as much.
+What an alarm is: one per patient and condition, and the episode it stands for.
 
-A repeat of a true condition confirms it and is nothing new. Missing data ends nothing. The two
-conditions of the score are one ladder: climbing it starts unacknowledged, coming down it keeps
-the acknowledgement.
+An episode outlives a flicker: a condition that returns within the re-arm time continues it, keeps
+its acknowledgement, and is nothing new to the audit trail. Until that time is over an alarm that
+was resolved rests: kept, and shown to nobody.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from vitalrelay.domain.assessment import Assessment, RiskLevel
-from vitalrelay.domain.packet import Received, SubjectId
+from vitalrelay.domain.packet import SubjectId
 
-CLOCK_ALARM_AHEAD_MS = 120_000
-CLOCK_SUSPECT = "clock-suspect"
-VITAL_RED = "vital-red:"
 SYSTEM = "system"
 
 
@@ -31,11 +26,10 @@ class AlarmPriority(StrEnum):
 
 
 class AlarmState(StrEnum):
-    """Resolved alarms are not among them: the snapshot forgets them, the audit trail does not."""
-
     ACTIVE = "active"
     ACKNOWLEDGED = "acknowledged"
     CLEARED_UNACKNOWLEDGED = "cleared_unacknowledged"
+    RESOLVED = "resolved"
 
 
 class AlarmAction(StrEnum):
@@ -49,6 +43,22 @@ class AlarmAction(StrEnum):
     SUPERSEDED = "superseded"
 
 
+BY_PEOPLE = (AlarmAction.ACKNOWLEDGED, AlarmAction.MUTED)  # nothing else ever does them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmPolicy:
+    """
+    What is local about alarms; times in milliseconds.
+
+    ``no_data_after_ms`` None: each patient's own cadence says when silence is one.
+    """
+
+    rearm_ms: int = 60_000  # of event time
+    no_data_after_ms: int | None = None
+    not_monitored_after_ms: int = 86_400_000
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     name: str
@@ -56,9 +66,21 @@ class Condition:
     priority: AlarmPriority
 
 
+@dataclass(frozen=True, slots=True)
+class Return:
+    """The condition came back, or did and ended, and the audit trail still says ``told``."""
+
+    at_ms: int
+    told: AlarmState
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """One condition of one patient. ``known``: the parameters known when it was last true."""
+    """
+    One condition of one patient. ``known``: the parameters known when it was last true.
+
+    ``ended_ms`` is the event time at which the condition ended, while it may still return.
+    """
 
     condition: Condition
     state: AlarmState
@@ -67,6 +89,8 @@ class Alarm:
     acknowledged_by: str | None = None
     muted_until_ms: int | None = None
     stale: bool = False
+    ended_ms: int | None = None
+    returned: Return | None = None
 
     @property
     def name(self) -> str:
@@ -75,7 +99,37 @@ class Alarm:
     @property
     def present(self) -> bool:
         """Whether the condition is true, as far as we know."""
-        return self.state is not AlarmState.CLEARED_UNACKNOWLEDGED
+        return self.state in (AlarmState.ACTIVE, AlarmState.ACKNOWLEDGED)
+
+    @property
+    def shown(self) -> bool:
+        return self.state is not AlarmState.RESOLVED
+
+    def told(self) -> "Alarm | None":
+        """As the audit trail has it; None where it has none, or a resolved one."""
+        if self.returned is None:
+            return self if self.shown else None
+        if self.returned.told is AlarmState.RESOLVED:
+            return None
+        return replace(self, state=self.returned.told, acknowledged_by=None, returned=None)
+
+    def over(self, at_ms: int | None) -> "Alarm":
+        """The condition ended: who was not acknowledged, and matters, waits for a person."""
+        waits = self.state is AlarmState.ACTIVE and self.condition.priority is not AlarmPriority.LOW
+        state = AlarmState.CLEARED_UNACKNOWLEDGED if waits else AlarmState.RESOLVED
+        return replace(self, state=state, stale=False, ended_ms=at_ms, returned=None)
+
+    def back(self, at_ms: int, known: frozenset[str], acknowledged_by: str | None) -> "Alarm":
+        """The condition returned in time: the same episode goes on."""
+        acknowledged_by = self.acknowledged_by or acknowledged_by
+        return replace(
+            self,
+            state=AlarmState.ACKNOWLEDGED if acknowledged_by else AlarmState.ACTIVE,
+            known=known,
+            acknowledged_by=acknowledged_by,
+            ended_ms=None,
+            returned=Return(at_ms, self.state if self.returned is None else self.returned.told),
+        )
 
 
 def alarm_id(subject: SubjectId, condition: str) -> str:
@@ -84,7 +138,11 @@ def alarm_id(subject: SubjectId, condition: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One change worth an audit record; ``reason`` is the rule's name. None: no such alarm."""
+    """
+    One change worth an audit record: a person's words for ``reason``, or the rule's name.
+
+    None: no such alarm before, or none left.
+    """
 
     action: AlarmAction
     reason: str
@@ -93,142 +151,3 @@ class Transition:
 
 
 Alarms = tuple[Alarm, ...]
-
-
-def ladder_of(model: str) -> tuple[Condition, Condition]:
-    """The lower and the upper rung."""
-    physiological = AlarmKind.PHYSIOLOGICAL
-    return (
-        Condition(f"{model}-medium", physiological, AlarmPriority.MEDIUM),
-        Condition(f"{model}-high", physiological, AlarmPriority.HIGH),
-    )
-
-
-def alarms_after(
-    before: Alarms, assessment: Assessment, as_of_ms: int
-) -> tuple[Alarms, Sequence[Transition]]:
-    """The patient's alarms once an assessment is in, and what changed."""
-    level = assessment.risk_level
-    if not before and not assessment.any_three and level not in (RiskLevel.HIGH, RiskLevel.MEDIUM):
-        return before, ()
-    look = _Look(before, assessment.known, as_of_ms)
-    for code, points in assessment.components.items():
-        name = VITAL_RED + code
-        if points == 3:
-            look.true(Condition(name, AlarmKind.PHYSIOLOGICAL, AlarmPriority.MEDIUM))
-        else:
-            look.over(name)
-    _climb(look, assessment)
-    return look.result()
-
-
-def _climb(look: "_Look", assessment: Assessment) -> None:
-    medium, high = ladder_of(assessment.model_name)
-    upper = look.alarms.get(high.name)
-    if assessment.risk_level is RiskLevel.HIGH:
-        look.supersede(medium.name, by=high)
-        return
-    if upper is not None and upper.present and not assessment.knows_as_much_as(upper.known):
-        return  # still on the upper rung, for all we know
-    look.over(high.name)
-    if assessment.risk_level is RiskLevel.MEDIUM:
-        acknowledged_by = upper.acknowledged_by if upper is not None else None
-        look.true(medium, acknowledged_by=acknowledged_by)
-        return
-    lower = look.alarms.get(medium.name)
-    if lower is not None and assessment.knows_as_much_as(lower.known):
-        look.over(medium.name)
-
-
-def clock_alarm_after(
-    before: Alarms, received: Received, as_of_ms: int
-) -> tuple[Alarms, Sequence[Transition]]:
-    """The device's clock is judged by each packet anew; it resolves by itself."""
-    ahead = received.ahead_ms > CLOCK_ALARM_AHEAD_MS
-    if not ahead and all(alarm.name != CLOCK_SUSPECT for alarm in before):
-        return before, ()
-    look = _Look(before, frozenset(), as_of_ms, touched=False)
-    if ahead:
-        look.true(Condition(CLOCK_SUSPECT, AlarmKind.TECHNICAL, AlarmPriority.LOW))
-    else:
-        look.over(CLOCK_SUSPECT)
-    return look.result()
-
-
-def all_resolved(before: Alarms, reason: str) -> Sequence[Transition]:
-    return [Transition(AlarmAction.RESOLVED, reason, alarm, None) for alarm in before]
-
-
-class _Look:
-    """One look at a patient: which conditions are true, which are over, the rest unknown."""
-
-    def __init__(
-        self, before: Alarms, known: frozenset[str], as_of_ms: int, touched: bool = True
-    ) -> None:
-        self.alarms = {alarm.name: alarm for alarm in before}
-        self._unseen = {
-            alarm.name
-            for alarm in before
-            if touched and alarm.present and alarm.condition.kind is AlarmKind.PHYSIOLOGICAL
-        }
-        self._known = known
-        self._as_of_ms = as_of_ms
-        self._transitions: list[Transition] = []
-
-    def true(self, condition: Condition, acknowledged_by: str | None = None) -> None:
-        self._unseen.discard(condition.name)
-        alarm = self.alarms.get(condition.name)
-        if alarm is None:
-            state = AlarmState.ACKNOWLEDGED if acknowledged_by else AlarmState.ACTIVE
-            new = Alarm(
-                condition=condition,
-                state=state,
-                since_ms=self._as_of_ms,
-                known=self._known,
-                acknowledged_by=acknowledged_by,
-            )
-            self._change(AlarmAction.RAISED, "condition-true", None, new)
-        elif not alarm.present:
-            again = replace(
-                alarm, state=AlarmState.ACTIVE, known=self._known, muted_until_ms=None, stale=False
-            )
-            self._change(AlarmAction.RAISED, "condition-returned", alarm, again)
-        elif alarm.known != self._known or alarm.stale:
-            self.alarms[condition.name] = replace(alarm, known=self._known, stale=False)
-
-    def over(self, name: str) -> None:
-        self._unseen.discard(name)
-        alarm = self.alarms.get(name)
-        if alarm is None or not alarm.present:
-            return
-        if alarm.state is AlarmState.ACTIVE and alarm.condition.priority is not AlarmPriority.LOW:
-            cleared = replace(alarm, state=AlarmState.CLEARED_UNACKNOWLEDGED, stale=False)
-            self._change(AlarmAction.CLEARED, "condition-over", alarm, cleared)
-        else:
-            self._change(AlarmAction.RESOLVED, "condition-over", alarm, None)
-
-    def supersede(self, name: str, by: Condition) -> None:
-        """The upper rung: the lower one is taken up in it, and it calls anew."""
-        self._unseen.discard(name)
-        lower = self.alarms.get(name)
-        if lower is not None:
-            self._change(AlarmAction.SUPERSEDED, by.name, lower, None)
-        raised_before = len(self._transitions)
-        self.true(by)
-        if lower is not None and len(self._transitions) > raised_before:
-            self._transitions[-1] = replace(self._transitions[-1], action=AlarmAction.ESCALATED)
-
-    def result(self) -> tuple[Alarms, Sequence[Transition]]:
-        for name in self._unseen:
-            if not self.alarms[name].stale:
-                self.alarms[name] = replace(self.alarms[name], stale=True)
-        return tuple(self.alarms.values()), self._transitions
-
-    def _change(
-        self, action: AlarmAction, reason: str, previous: Alarm | None, current: Alarm | None
-    ) -> None:
-        if current is not None:
-            self.alarms[current.name] = current
-        elif previous is not None:
-            del self.alarms[previous.name]
-        self._transitions.append(Transition(action, reason, previous, current))

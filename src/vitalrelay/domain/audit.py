@@ -9,61 +9,103 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from vitalrelay.domain.alarms import SYSTEM, Transition, alarm_id
+from vitalrelay.domain.alarms import SYSTEM, Alarm, AlarmAction, Transition, alarm_id
 from vitalrelay.domain.assessment import Assessment
-from vitalrelay.domain.document import alarm_document, assessment_document
+from vitalrelay.domain.document import alarm_document, assessment_document, review_document
 from vitalrelay.domain.fingerprint import canonical_json
 from vitalrelay.domain.packet import EncounterId, PacketId, SubjectId
+from vitalrelay.domain.review import ReviewItem
 from vitalrelay.domain.signals import CATALOGUE_VERSION
+
+POLICY = "alarms-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """
+    Who wanted it, and how it is tied to what they sent.
+
+    ``client_ms`` is what their clock said; nothing is decided by it. ``key`` stands for their
+    Idempotency-Key, where they gave one, and names the record.
+    """
+
+    actor_ref: str
+    actor_role: str
+    client_ms: int | None = None
+    request_id: str | None = None
+    key: str | None = None
+
+
+BY_SYSTEM = Signature(actor_ref=SYSTEM, actor_role=SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewResolved:
+    """A person's answer to a review item; what the risk does to one is in the assessments."""
+
+    reason: str
+    previous: ReviewItem
+    current: ReviewItem
+
+    @property
+    def action(self) -> AlarmAction:
+        return AlarmAction.RESOLVED
+
+
+Change = Transition | ReviewResolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One transition of one alarm and what it rests on. ``occurred_at_ms`` is the database's."""
+    """One change and what it rests on. ``occurred_at_ms`` is the database's."""
 
     event_id: str
     site: str
     subject: SubjectId
     encounter: EncounterId
-    transition: Transition
+    change: Change
     occurred_at_ms: int
     packet: PacketId | None
     assessment: Assessment | None
     as_of_ms: int
-    request_id: str | None = None  # of a person's action; what follows by itself has its packet
-    actor_ref: str = SYSTEM
-    actor_role: str = SYSTEM
+    signed: Signature = BY_SYSTEM
 
     @property
-    def alarm_id(self) -> str:
-        alarm = self.transition.current or self.transition.previous
-        assert alarm is not None
-        return alarm_id(self.subject, alarm.name)
+    def about(self) -> str:
+        """The id of the alarm, or of the review item."""
+        thing = self.change.current or self.change.previous
+        assert thing is not None
+        return alarm_id(self.subject, thing.name) if isinstance(thing, Alarm) else thing.id
 
     def record(self) -> Mapping[str, object]:
         """What is kept and hashed: shapes of the document, times in milliseconds."""
-        before, after = self.transition.previous, self.transition.current
-        assessment = self.assessment
+        assessment, of_review = self.assessment, isinstance(self.change, ReviewResolved)
         return {
             "eventId": self.event_id,
-            "alarmId": self.alarm_id,
+            **({"reviewItemId": self.about} if of_review else {"alarmId": self.about}),
             "subjectId": self.subject,
             "encounterId": self.encounter,
             "siteId": self.site,
-            "action": self.transition.action,
-            "actorRef": self.actor_ref,
-            "actorRole": self.actor_role,
-            "reason": self.transition.reason,
+            "action": self.change.action,
+            "actorRef": self.signed.actor_ref,
+            "actorRole": self.signed.actor_role,
+            "reason": self.change.reason,
             "occurredAtMs": self.occurred_at_ms,
-            "previous": None if before is None else alarm_document(before, self.subject),
-            "current": None if after is None else alarm_document(after, self.subject),
+            "clientTimeMs": self.signed.client_ms,
+            "previous": self._thing(self.change.previous),
+            "current": self._thing(self.change.current),
             "packetId": self.packet,
             "assessment": assessment and self._assessment(assessment),
             "modelName": assessment and assessment.model_name,
             "modelVersion": assessment and assessment.model_version,
-            "policyVersion": CATALOGUE_VERSION,
-            "requestId": self.request_id,
+            "policyVersion": f"{CATALOGUE_VERSION}+{POLICY}",
+            "requestId": self.signed.request_id,
         }
+
+    def _thing(self, thing: Alarm | ReviewItem | None) -> Mapping[str, object] | None:
+        if isinstance(thing, Alarm):
+            return alarm_document(thing, self.subject)
+        return None if thing is None else review_document(thing)
 
     def _assessment(self, assessment: Assessment) -> Mapping[str, object]:
         return {**assessment_document(assessment), "asOfMs": self.as_of_ms}
@@ -90,49 +132,6 @@ def chain(head: Link, events: Iterable[AuditEvent]) -> list[Link]:
 
 def chain_hash(previous_hash: str, record: Mapping[str, object]) -> str:
     return hashlib.sha256((previous_hash + canonical_json(record)).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """A link as it was found, with the record it should be about."""
-
-    seq: int
-    previous_hash: str
-    hash: str
-    record: Mapping[str, object]
-
-
-class ChainCheck:
-    """Follows one site's chain from its start and counts the links that do not hold."""
-
-    def __init__(self) -> None:
-        self.broken = 0
-        self._head = CHAIN_START
-        self._states: dict[object, object] = {}  # by alarm
-
-    def follow(self, event: StoredEvent) -> None:
-        """The next link must continue the one before, and each alarm's states must join up."""
-        alarm = event.record.get("alarmId")
-        holds = (
-            event.seq == self._head.seq + 1
-            and event.previous_hash == self._head.hash
-            and event.hash == chain_hash(event.previous_hash, event.record)
-            and _told(event.record.get("previous")) == self._states.get(alarm)
-        )
-        self.broken += not holds
-        self._head = Link(event.seq, event.hash)
-        self._states[alarm] = _told(event.record.get("current"))
-
-    def end(self, head: Link) -> None:
-        """Where the chain says it ends: records taken from its end show here."""
-        self.broken += head != self._head
-
-
-def _told(alarm: object) -> object:
-    """What of an alarm changes only with a record; being confirmed, or stale, makes none."""
-    if not isinstance(alarm, dict):
-        return alarm
-    return {name: value for name, value in alarm.items() if name not in ("known", "stale")}
 
 
 def by_site(events: Iterable[AuditEvent]) -> dict[str, list[AuditEvent]]:

@@ -9,8 +9,10 @@ from vitalrelay.domain.alarms import (
     Alarm,
     AlarmKind,
     AlarmPriority,
+    Alarms,
     AlarmState,
     Condition,
+    Return,
     alarm_id,
 )
 from vitalrelay.domain.assessment import Assessment, Completeness, RiskLevel, Source
@@ -38,11 +40,19 @@ def document_of(snapshot: Snapshot) -> Document:
         "newestPacket": moment_document(encounter.newest),
         "vitals": {code: vital_document(vital) for code, vital in encounter.vitals.items()},
         "assessment": snapshot.assessment and assessment_document(snapshot.assessment),
-        "alarms": [alarm_document(alarm, snapshot.subject) for alarm in snapshot.alarms],
+        "alarms": _alarms(snapshot.alarms, snapshot.subject),
     }
     if snapshot.review is not None:
         document["review"] = review_document(snapshot.review)
+    if snapshot.resting:
+        document["resting"] = _alarms(snapshot.resting, snapshot.subject)
+    if not snapshot.monitored:
+        document["monitored"] = False
     return document
+
+
+def _alarms(alarms: Alarms, subject: SubjectId) -> list[Document]:
+    return [alarm_document(alarm, subject) for alarm in alarms]
 
 
 def _whole(digits: str) -> int | Decimal:
@@ -121,7 +131,8 @@ def assessment_document(assessment: Assessment) -> Document:
 
 
 def alarm_document(alarm: Alarm, subject: SubjectId) -> Document:
-    return {
+    """``endedMs`` and ``returned`` only while its condition may return, or did so in silence."""
+    document: dict[str, Any] = {
         "alarmId": alarm_id(subject, alarm.name),
         "condition": alarm.name,
         "kind": alarm.condition.kind,
@@ -133,6 +144,11 @@ def alarm_document(alarm: Alarm, subject: SubjectId) -> Document:
         "stale": alarm.stale,
         "known": sorted(alarm.known),
     }
+    if alarm.ended_ms is not None:
+        document["endedMs"] = alarm.ended_ms
+    if alarm.returned is not None:
+        document["returned"] = {"atMs": alarm.returned.at_ms, "told": alarm.returned.told}
+    return document
 
 
 def review_document(item: ReviewItem) -> Document:
@@ -161,8 +177,10 @@ def snapshot_from(document: Document, version: int) -> Snapshot:
             vitals={code: _vital_from(vital) for code, vital in document["vitals"].items()},
         ),
         assessment=assessment and assessment_from(assessment),
-        alarms=tuple(_alarm_from(alarm) for alarm in document["alarms"]),
+        alarms=tuple(map(_alarm_from, document["alarms"])),
+        resting=tuple(map(_alarm_from, document.get("resting", ()))),
         review=review and _review_from(review),
+        monitored=document.get("monitored", True),
     )
 
 
@@ -205,6 +223,7 @@ def assessment_from(document: Document) -> Assessment:
 
 
 def _alarm_from(document: Document) -> Alarm:
+    returned = document.get("returned")
     return Alarm(
         condition=Condition(
             document["condition"],
@@ -217,6 +236,8 @@ def _alarm_from(document: Document) -> Alarm:
         acknowledged_by=document["acknowledgedBy"],
         muted_until_ms=document["mutedUntilMs"],
         stale=document["stale"],
+        ended_ms=document.get("endedMs"),
+        returned=returned and Return(returned["atMs"], AlarmState(returned["told"])),
     )
 
 

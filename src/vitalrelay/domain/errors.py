@@ -5,8 +5,11 @@ What we refuse, and what we could not do.
     ├── Refused                  final: the same request is refused again
     │   ├── InvalidPacket
     │   │   └── EncounterOfAnother
+    │   ├── InvalidRequest
     │   ├── PacketConflict
     │   ├── NotFound
+    │   ├── NotPossible
+    │   ├── KeyReused
     │   └── CountChanged
     └── TryAgain                 nobody's mistake: the same request may succeed later
         ├── Overloaded
@@ -55,12 +58,32 @@ class EncounterOfAnother(InvalidPacket):
         super().__init__([Fault("/encounterId", "this encounter belongs to another patient")])
 
 
+class InvalidRequest(Refused):
+    """A parameter is not what belongs here."""
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        super().__init__()
+        self.faults = (Fault(f"/query/{parameter}", reason),)
+
+
 class PacketConflict(Refused):
     """A packet with this id and other content is stored; it was left as it is."""
 
 
 class NotFound(Refused):
     """There is no such thing here."""
+
+
+class NotPossible(Refused):
+    """This is not possible in the state it is in."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__()
+        self.state = state
+
+
+class KeyReused(Refused):
+    """This Idempotency-Key came with another request before."""
 
 
 class CountChanged(Refused):

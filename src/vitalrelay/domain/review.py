@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import assert_never
 
 from vitalrelay.domain.assessment import Assessment, RiskLevel
+from vitalrelay.domain.errors import NotPossible
 from vitalrelay.domain.packet import EncounterId
 
 
@@ -26,10 +28,26 @@ class ReviewItem:
 
     @property
     def id(self) -> str:
-        return f"review:{self.encounter}"
+        return review_item_id(self.encounter)
+
+    def resolved(self, by: str, at_ms: int) -> "ReviewItem":
+        """Raises NotPossible once it is closed; resolving it twice is nothing new."""
+        match self.state:
+            case ReviewState.OPEN:
+                return replace(self, state=ReviewState.RESOLVED, resolved_by=by, updated_ms=at_ms)
+            case ReviewState.RESOLVED:
+                return self
+            case ReviewState.CLOSED:
+                raise NotPossible(self.state)
+            case _:
+                assert_never(self.state)
 
     def closed(self, at_ms: int) -> "ReviewItem":
         return replace(self, state=ReviewState.CLOSED, updated_ms=at_ms)
+
+
+def review_item_id(encounter: EncounterId) -> str:
+    return f"review:{encounter}"
 
 
 def review_after(

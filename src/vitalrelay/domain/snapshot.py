@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from vitalrelay.domain.alarms import Alarm
+from vitalrelay.domain.alarms import Alarms
 from vitalrelay.domain.assessment import Assessment
 from vitalrelay.domain.packet import EncounterId, PacketId, Quality, Received, SubjectId, Value
 from vitalrelay.domain.review import ReviewItem
@@ -133,8 +133,21 @@ class Snapshot:
     version: int = 0  # 0: nothing is known of this patient yet
     encounter: Encounter | None = None
     assessment: Assessment | None = None
-    alarms: tuple[Alarm, ...] = ()
+    alarms: Alarms = ()
+    resting: Alarms = ()  # resolved so lately that their condition may still return to them
     review: ReviewItem | None = None
+    monitored: bool = True  # until nothing was heard for so long that nobody listens any more
+
+    @property
+    def every_alarm(self) -> Alarms:
+        return self.alarms + self.resting
+
+    def with_alarms(self, alarms: Alarms) -> "Snapshot":
+        if not alarms and not self.every_alarm:
+            return self
+        shown = tuple(alarm for alarm in alarms if alarm.shown)
+        resting = tuple(alarm for alarm in alarms if not alarm.shown)
+        return replace(self, alarms=shown, resting=resting)
 
     @property
     def urgency(self) -> int:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vitalrelay.domain.audit import Link, StoredEvent
+from vitalrelay.domain.audit import Link
+from vitalrelay.domain.chain_check import StoredEvent
 from vitalrelay.domain.document import Document
 from vitalrelay.domain.packet import EncounterId, PacketId, Received, SubjectId
 from vitalrelay.domain.shown import Shown
@@ -34,6 +35,11 @@ class Records(Protocol):
 
     async def snapshots_of(self, subjects: Sequence[SubjectId]) -> list[Shown | None]:
         """What Postgres wants shown; one answer per patient, in their order."""
+
+    async def subjects_after(
+        self, subject: SubjectId, limit: int, site: str | None = None
+    ) -> list[SubjectId]:
+        """Patients in order of their ids; of this site alone, if one is named."""
 
     async def latest(self) -> SubjectId | None:
         """The patient with the newest snapshot."""

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from vitalrelay.domain.chart import Chart
-from vitalrelay.domain.packet import Packet, Received
+from vitalrelay.domain.document import Document
+from vitalrelay.domain.idempotency import ActionKey
+from vitalrelay.domain.packet import Packet, Received, SubjectId
 from vitalrelay.domain.projection import Claim
 from vitalrelay.domain.receipt import Recorded
 
@@ -42,10 +44,54 @@ class UnitOfWork(Protocol):
         """Raises OutcomeUnknown if the database went away before it answered."""
 
 
-class BeginWork(Protocol):
-    def __call__(self) -> AbstractAsyncContextManager[UnitOfWork]:
+class ClinicalWork(UnitOfWork, Protocol):
+    """What a person's action needs besides: whose it is, and whether it came before."""
+
+    async def answered(self, key: ActionKey) -> Document | None:
+        """
+        What this very action was answered before; None the first time, and it is ours then.
+
+        Waits for whoever acts under the same key now. Raises KeyReused if the key came with
+        another request.
+        """
+
+    async def patient_of(self, about: str) -> SubjectId | None:
+        """Whose alarm or review item this is; None where there never was one."""
+
+    async def lock_patient(self, subject: SubjectId) -> Chart:
+        """A known patient's chart; ours to change, in turn with whoever takes in packets."""
+
+    async def answer(self, key: ActionKey, document: Document) -> None:
+        """Answer the same whenever this action comes again."""
+
+    async def forget_answers(self, older_than: timedelta) -> int:
+        """Some of those that are older; returns how many."""
+
+
+class WatchWork(UnitOfWork, Protocol):
+    """What keeping watch needs besides: whom time concerns."""
+
+    async def lock_due(self, limit: int) -> list[Chart]:
+        """
+        Charts whose time to be looked at has come, the longest overdue first.
+
+        Charts that are in somebody's hand are left out: they are brought up to date there.
+        """
+
+    async def look_again(self, charts: Sequence[Chart]) -> None:
+        """Nothing new to show of these; the next look is when time may bring something."""
+
+
+Work_co = TypeVar("Work_co", bound=UnitOfWork, covariant=True)
+
+
+class Begin(Protocol[Work_co]):
+    def __call__(self) -> AbstractAsyncContextManager[Work_co]:
         """
         Open a unit. Leaving it without commit() undoes everything.
 
         Raises StorageUnavailable while the database does not answer.
         """
+
+
+BeginWork = Begin[UnitOfWork]

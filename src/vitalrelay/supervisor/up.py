@@ -26,6 +26,7 @@ READY_WITHIN_S = 60.0
 ASKED_WITHIN_S = 2.0
 CONNECTIONS_LEFT = 20
 DRAIN_S = "3"
+APPLICATION = "vitalrelay_app"
 
 
 def up(options: UpOptions) -> None:
@@ -71,7 +72,7 @@ class Up:
         servers = {"DATABASE_URL": self._postgres(), "REDIS_URL": self._redis()}
         environment = {"VITALRELAY_DRAIN_TIMEOUT": DRAIN_S, **os.environ, **servers}
         self._migrate(environment)
-        self._start_processes(environment)
+        self._start_processes(with_fewer_rights(environment))
         self._await_ready()
         self._say_ready(servers)
         while True:
@@ -147,6 +148,16 @@ class Up:
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
         tell("ready")
+
+
+def with_fewer_rights(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """
+    For API and worker, once the owner has migrated: they make no tables.
+
+    Our own server has the application's role; elsewhere somebody else decides.
+    """
+    role = {} if os.environ.get("DATABASE_URL") else {"VITALRELAY_DATABASE_ROLE": APPLICATION}
+    return {**role, **environment, "VITALRELAY_AUTO_CREATE_SCHEMA": "false"}
 
 
 def answers(address: Address) -> bool:

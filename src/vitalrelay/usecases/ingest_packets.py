@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vitalrelay.domain.chart import fold_all
+from vitalrelay.domain.alarms import AlarmPolicy
+from vitalrelay.domain.chart import USUAL, fold_all
 from vitalrelay.domain.packet import Packet
 from vitalrelay.domain.projection import Claim
 from vitalrelay.domain.receipt import New, Receipt, receipts_of, standings_of
@@ -18,6 +19,7 @@ class IngestPackets:
 
     begin: BeginWork
     assess: RiskModel
+    alarms: AlarmPolicy = USUAL
     lease_for: timedelta
 
     async def __call__(self, packets: Sequence[Packet]) -> tuple[list[Receipt], list[Claim]]:
@@ -25,7 +27,7 @@ class IngestPackets:
         async with self.begin() as work:
             recorded = await work.record(packets)
             new = [answer.received for answer in recorded if isinstance(answer, New)]
-            charts = fold_all(await work.lock(new), new, self.assess)
+            charts = fold_all(await work.lock(new), new, self.assess, self.alarms)
             await work.file(charts)
             claims = await work.owe(charts, self.lease_for)
             await work.commit()

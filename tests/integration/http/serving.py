@@ -171,7 +171,7 @@ class Api:
         """Everything up to now: what was asked last is also heard of last."""
         mark = uuid4().hex
         async with connected(self) as wire:
-            await wire.send(f"GET / HTTP/1.1\r\nHost: h\r\nX-Request-ID: {mark}\r\n\r\n".encode())
+            await wire.send(f"GET /x HTTP/1.1\r\nHost: h\r\nX-Request-ID: {mark}\r\n\r\n".encode())
         await until(lambda: any(line.get("requestId") == mark for line in self.said))
         return list(self.said)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import fields
 from threading import Thread
 from typing import Any
 
@@ -49,7 +50,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("POST", PACKETS, {"content": b"{}"}, 415, "unsupported-media-type"),
     ("POST", PACKETS, {"content": b" " * (2**20 + 1), "headers": JSON}, 413, "too-large"),
     ("GET", "/v1/projections", {"params": {"limit": 0}}, 422, "invalid-request"),
-    ("GET", "/v1/snapshots", {}, 422, "invalid-request"),
+    ("GET", "/v1/snapshots", {"params": {"limit": 0}}, 422, "invalid-request"),
     ("GET", "/v1/projections", {"params": {"cursor": "x"}}, 422, "invalid-request"),
 ]
 
@@ -152,19 +153,10 @@ class Mistaken:
 
 
 async def test_a_mistake_of_ours_is_told_like_everything_else() -> None:
-    nothing: Any = None
-
     @asynccontextmanager
     async def services() -> AsyncIterator[Services]:
-        yield Services(
-            commits=nothing,
-            snapshots=nothing,
-            records=nothing,
-            projections=nothing,
-            health=Mistaken(),
-            metrics=Metrics("0"),
-            simulated_allowed=False,
-        )
+        others = dict.fromkeys(field.name for field in fields(Services))
+        yield Services(**{**others, "health": Mistaken(), "metrics": Metrics("0")})
 
     with in_a_thread(create_app(services, "0", 1.0)) as url:
         async with httpx2.AsyncClient(base_url=url) as client:
@@ -202,6 +194,7 @@ OPERATIONS = {
     ("get", "/v1/subjects/{subject_id}/snapshot"),
     ("get", "/v1/snapshots"),
     ("get", "/v1/snapshots/latest"),
+    ("get", "/v1/snapshots/stream"),
     ("get", "/v1/encounters/{encounter_id}/assessments"),
     ("get", "/v1/projections"),
     ("get", "/v1/projections/summary"),
@@ -222,6 +215,7 @@ REFUSALS = {
     "getSnapshot": {404, 422, 503},
     "listSnapshots": {422, 503},
     "getLatestSnapshot": {404, 503},
+    "streamSnapshots": {422, 503},
     "listAssessments": {404, 503},
     "listProjections": {422, 503},
     "summariseProjections": {503},

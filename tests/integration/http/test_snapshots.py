@@ -97,6 +97,31 @@ class TestOne:
         assert answer.content == b""
         assert answer.headers["etag"] == tag
 
+    async def test_of_two_lists_of_tags_either_will_do(self, client: httpx2.AsyncClient) -> None:
+        packet = await shown(client)
+        tag = (await client.get(url_of(packet))).headers["etag"]
+
+        answer = await client.get(
+            url_of(packet), headers=[("If-None-Match", '"x"'), ("If-None-Match", tag)]
+        )
+
+        assert answer.status_code == 304
+
+    async def test_who_has_it_already_is_told_so_without_postgres(
+        self, api: Api, client: httpx2.AsyncClient
+    ) -> None:
+        packet = await shown(client)
+        tag = (await client.get(url_of(packet))).headers["etag"]
+
+        with api.postgres.is_down():
+            answers = [
+                await client.get(url_of(packet), headers={"If-None-Match": tag}) for _ in range(3)
+            ]
+        await api.works()
+
+        assert [answer.status_code for answer in answers] == [304] * 3
+        assert {answer.headers["vitalrelay-source"] for answer in answers} == {"redis"}
+
     @pytest.mark.parametrize("given", ['"x"', "sha256:0", ""])
     async def test_who_has_another_one_gets_it(
         self, client: httpx2.AsyncClient, given: str
@@ -149,7 +174,30 @@ class TestOne:
         answer = await client.get("/v1/subjects/p-1/snapshot", params={"atLeastVersion": version})
 
         assert answer.status_code == 422
-        assert answer.json()["errors"][0]["pointer"] == "/query/atLeastVersion"
+        assert answer.json()["errors"] == [
+            {"pointer": "/query/atLeastVersion", "reason": "is not valid"}
+        ]
+
+    @pytest.mark.parametrize(
+        "query", ["atleastVersion=1", "atLeastVersion=1&atLeastVersion=1", "subjectId=p-1", "x"]
+    )
+    async def test_a_parameter_that_is_misspelt_or_said_twice_is_refused(
+        self, client: httpx2.AsyncClient, query: str
+    ) -> None:
+        answer = await client.get(f"/v1/subjects/p-1/snapshot?{query}")
+
+        assert answer.status_code == 422
+        assert answer.json()["type"] == "/problems/invalid-request"
+        assert answer.json()["errors"][0]["pointer"] == "/query"
+
+    async def test_a_crowd_gets_each_its_own(self, client: httpx2.AsyncClient) -> None:
+        packets = [await shown(client) for _ in range(20)]
+
+        answers = await asyncio.gather(*(client.get(url_of(packet)) for packet in packets * 3))
+
+        assert [answer.json()["subjectId"] for answer in answers] == [
+            packet["subjectId"] for packet in packets * 3
+        ]
 
 
 class TestMany:
@@ -169,10 +217,9 @@ class TestMany:
         alone = (await client.get(url_of(packets[0]))).json()
         assert items[-1]["snapshot"] == alone
 
-    @pytest.mark.parametrize("subjects", [[], [f"p-{n}" for n in range(201)]])
-    async def test_none_and_too_many_are_refused(
-        self, client: httpx2.AsyncClient, subjects: list[str]
-    ) -> None:
+    async def test_too_many_are_refused(self, client: httpx2.AsyncClient) -> None:
+        subjects = [f"p-{n}" for n in range(201)]
+
         answer = await client.get("/v1/snapshots", params={"subjectId": subjects})
 
         assert answer.status_code == 422
@@ -181,7 +228,7 @@ class TestMany:
     async def test_only_nobodies_are_nothing(self, client: httpx2.AsyncClient) -> None:
         answer = await client.get("/v1/snapshots", params={"subjectId": ["nobody"]})
 
-        assert answer.json() == {"items": []}
+        assert answer.json()["items"] == []
 
 
 class TestLatest:
@@ -195,6 +242,103 @@ class TestLatest:
 
         assert answer.json()["subjectId"] == newest["subjectId"]
         assert answer.headers["etag"] == f'"{answer.json()["fingerprint"]}"'
+
+
+def forged(stored: bytes, **changes: Any) -> str:
+    """Changed by somebody who knows how a fingerprint is made."""
+    document = json.loads(stored) | changes
+    content = {k: v for k, v in document.items() if k not in ENVELOPE}
+    return json.dumps(document | {"fingerprint": fingerprint(rfc8785.dumps(content).decode())})
+
+
+def aged(answer: httpx2.Response) -> tuple[int, int]:
+    """As of when, and how old, in milliseconds."""
+    headers = answer.headers
+    return int(headers["vitalrelay-as-of-ms"]), int(headers["vitalrelay-age-ms"])
+
+
+class TestFreshness:
+    @pytest.mark.parametrize("url", ["of the patient", "/v1/snapshots/latest"])
+    async def test_how_old_it_is_stands_beside_it(
+        self, client: httpx2.AsyncClient, url: str
+    ) -> None:
+        packet = await shown(client, timestampMs=now_ms())
+        url = url_of(packet) if url == "of the patient" else url
+        before = now_ms()
+
+        answer = await client.get(url)
+        same = await client.get(url, headers={"If-None-Match": answer.headers["etag"]})
+
+        after = now_ms()
+        assert (answer.status_code, same.status_code) == (200, 304)
+        for as_of, age in (aged(answer), aged(same)):
+            assert as_of == answer.json()["asOfMs"]
+            assert before - as_of <= age <= after - as_of
+
+    async def test_of_many_each_has_an_age_by_the_same_clock(
+        self, client: httpx2.AsyncClient
+    ) -> None:
+        packets = [await shown(client, timestampMs=SESSION_MS + at) for at in (0, 500)]
+        subjects = [packet["subjectId"] for packet in packets]
+        before = now_ms()
+
+        answer = await client.get("/v1/snapshots", params={"subjectId": subjects})
+
+        at_ms = answer.json()["serverTimeMs"]
+        assert before <= at_ms <= now_ms()
+        assert [item["ageMs"] for item in answer.json()["items"]] == [
+            at_ms - SESSION_MS,
+            at_ms - SESSION_MS - 500,
+        ]
+
+    async def test_it_grows_while_nothing_is_heard(self, client: httpx2.AsyncClient) -> None:
+        packet = await shown(client)
+        _, first = aged(await client.get(url_of(packet)))
+
+        async def older() -> bool:
+            return aged(await client.get(url_of(packet)))[1] > first
+
+        await until_true(older)
+
+    async def test_what_does_not_say_as_of_when_is_as_old_as_can_be(
+        self, client: httpx2.AsyncClient, database: AsyncEngine, redis: Redis, http_keys: Keys
+    ) -> None:
+        packet = await shown(client)
+        subject = packet["subjectId"]
+        async with database.begin() as connection:
+            await connection.execute(
+                text("""
+                    update patient_monitoring_snapshot_projections set payload = payload - 'asOfMs'
+                    where demo_subject_id = :subject
+                """),
+                {"subject": subject},
+            )
+        await redis.delete(http_keys.document(SubjectId(subject)))
+
+        answer = await client.get(url_of(packet))
+
+        as_of, age = aged(answer)
+        assert answer.headers["vitalrelay-source"] == "postgres"
+        assert as_of == 0
+        assert age >= SESSION_MS
+
+    async def test_it_is_never_negative(
+        self, client: httpx2.AsyncClient, redis: Redis, http_keys: Keys
+    ) -> None:
+        """Two clocks may differ: a document as a database wrote it that is a day ahead."""
+        packet = await shown(client)
+        subject = packet["subjectId"]
+        key = http_keys.document(SubjectId(subject))
+        ahead = forged(await redis.get(key), asOfMs=now_ms() + 86_400_000)
+        await redis.set(key, ahead)
+
+        one = await client.get(url_of(packet))
+        many = await client.get("/v1/snapshots", params={"subjectId": subject})
+
+        assert one.headers["vitalrelay-source"] == "redis"
+        assert aged(one) == (one.json()["asOfMs"], 0)
+        assert one.json()["asOfMs"] > now_ms()
+        assert many.json()["items"][0]["ageMs"] == 0
 
 
 DAMAGED = [
@@ -237,6 +381,58 @@ class TestInstead:
 
         assert answer.headers["vitalrelay-source"] == "postgres"
         assert answer.json()["vitals"]["heart_rate"]["value"] == 70
+
+    @pytest.mark.parametrize(
+        ("true", "false"),
+        [
+            pytest.param(b'"value":70', b'"value":71', id="a value"),
+            pytest.param(b'"quality":"good"', b'"quality":"goad"', id="a word"),
+            pytest.param(b'"fingerprint":"sha256:', b'"fingerprint":"sha257:', id="its tag"),
+        ],
+    )
+    async def test_one_byte_changed_right_after_it_was_read_is_not_shown(
+        self,
+        client: httpx2.AsyncClient,
+        redis: Redis,
+        http_keys: Keys,
+        true: bytes,
+        false: bytes,
+    ) -> None:
+        """What was verified is remembered, and its bytes are compared, not its length or tag."""
+        packet = await shown(client, signals=signals(heart_rate=70))
+        key = http_keys.document(SubjectId(packet["subjectId"]))
+        first = await client.get(url_of(packet))
+        whole = await redis.get(key)
+        altered = whole.replace(true, false, 1)
+
+        await redis.set(key, altered)
+        answers = [await client.get(url_of(packet)) for _ in range(2)]
+        await redis.set(key, whole)
+        last = await client.get(url_of(packet))
+
+        assert (len(altered), first.headers["vitalrelay-source"]) == (len(whole), "redis")
+        for answer in answers:
+            assert answer.headers["vitalrelay-source"] == "postgres"
+            assert answer.json() == first.json()
+        assert last.headers["vitalrelay-source"] == "redis"
+        assert last.content == whole
+
+    async def test_a_forged_document_is_not_what_the_caller_has_already(
+        self, client: httpx2.AsyncClient, redis: Redis, http_keys: Keys
+    ) -> None:
+        """It claims the caller's tag; the truth has another one by now."""
+        packet = await shown(client, signals=signals(heart_rate=70))
+        key = http_keys.document(SubjectId(packet["subjectId"]))
+        tag = (await client.get(url_of(packet))).headers["etag"]
+        old = await redis.get(key)
+        await shown(client, **packet | {"timestampMs": SESSION_MS + 1})
+        await redis.set(key, old.replace(b'"value":70', b'"value":71'))
+
+        answer = await client.get(url_of(packet), headers={"If-None-Match": tag})
+
+        assert answer.status_code == 200
+        assert answer.headers["vitalrelay-source"] == "postgres"
+        assert answer.json()["asOfMs"] == SESSION_MS + 1
 
     async def test_another_patients_document_is_not_shown(
         self, client: httpx2.AsyncClient, redis: Redis, http_keys: Keys
@@ -293,7 +489,22 @@ class TestInstead:
             assert answer.status_code == 200
             assert answer.headers["vitalrelay-source"] == "postgres"
             assert answer.json() == before
-        assert many.json()["items"] == [{"source": "postgres", "snapshot": before}]
+        [item] = many.json()["items"]
+        assert (item["source"], item["snapshot"]) == ("postgres", before)
+
+    async def test_while_redis_is_silent_a_crowd_is_answered_from_postgres(
+        self, api: Api, client: httpx2.AsyncClient
+    ) -> None:
+        packets = [await shown(client) for _ in range(3)]
+
+        with api.redis.is_silent():
+            answers = await asyncio.gather(*(client.get(url_of(packet)) for packet in packets * 10))
+        await api.works()
+
+        assert {answer.headers["vitalrelay-source"] for answer in answers} == {"postgres"}
+        assert [answer.json()["subjectId"] for answer in answers] == [
+            packet["subjectId"] for packet in packets * 10
+        ]
 
     async def test_redis_is_behind_while_postgres_knows_more(
         self, api: Api, client: httpx2.AsyncClient

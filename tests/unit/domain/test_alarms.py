@@ -23,11 +23,10 @@ from vitalrelay.domain.alarms import (
     AlarmState,
     Transition,
     alarm_id,
-    alarms_after,
-    all_resolved,
-    clock_alarm_after,
 )
 from vitalrelay.domain.assessment import RiskLevel
+from vitalrelay.domain.conditions import alarms_after, clock_alarm_after
+from vitalrelay.domain.episodes import all_resolved
 from vitalrelay.domain.packet import SubjectId
 
 ACTIVE, ACKNOWLEDGED = AlarmState.ACTIVE, AlarmState.ACKNOWLEDGED
@@ -41,7 +40,7 @@ LATER_MS = NOW_MS + MINUTE_MS
 
 
 def after(*alarms: Alarm, assessment=LOW) -> tuple[Alarms, Sequence[Transition]]:
-    return alarms_after(alarms, assessment, LATER_MS)
+    return alarms_after(alarms, assessment, LATER_MS, rearm_ms=0)
 
 
 def names(alarms: Alarms) -> dict[str, AlarmState]:
@@ -355,7 +354,7 @@ def test_an_assessment_says_nothing_of_technical_alarms():
 def test_a_clock_is_suspect_beyond_two_minutes_ahead_of_receipt(ahead_ms, raised):
     packet = received(a_signal(measured_ms=NOW_MS + ahead_ms), received_ms=NOW_MS)
 
-    alarms, transitions = clock_alarm_after((), packet, LATER_MS)
+    alarms, transitions = clock_alarm_after((), packet, LATER_MS, rearm_ms=0)
 
     assert len(alarms) == len(transitions) == raised
 
@@ -363,7 +362,7 @@ def test_a_clock_is_suspect_beyond_two_minutes_ahead_of_receipt(ahead_ms, raised
 def test_a_suspect_clock_raises_a_technical_alarm_of_low_priority():
     packet = received(a_signal(), at_ms=NOW_MS + HOUR_MS, received_ms=NOW_MS)
 
-    [alarm], [transition] = clock_alarm_after((), packet, LATER_MS)
+    [alarm], [transition] = clock_alarm_after((), packet, LATER_MS, rearm_ms=0)
 
     assert alarm.name == "clock-suspect"
     assert alarm.condition.kind is AlarmKind.TECHNICAL
@@ -376,7 +375,7 @@ def test_a_suspect_clock_that_is_right_again_resolves_by_itself(state):
     alarm, other = an_alarm("clock-suspect", state), an_alarm("news2-high")
     right = received(a_signal(), received_ms=NOW_MS)
 
-    alarms, transitions = clock_alarm_after((alarm, other), right, LATER_MS)
+    alarms, transitions = clock_alarm_after((alarm, other), right, LATER_MS, rearm_ms=0)
 
     assert alarms == (other,)
     assert transitions == [Transition(AlarmAction.RESOLVED, "condition-over", alarm, None)]
@@ -386,7 +385,7 @@ def test_a_clock_that_stays_suspect_is_nothing_new():
     alarm = an_alarm("clock-suspect", ACKNOWLEDGED, known=())
     ahead = received(a_signal(), at_ms=NOW_MS + HOUR_MS, received_ms=NOW_MS)
 
-    alarms, transitions = clock_alarm_after((alarm,), ahead, LATER_MS)
+    alarms, transitions = clock_alarm_after((alarm,), ahead, LATER_MS, rearm_ms=0)
 
     assert alarms == (alarm,)
     assert transitions == []
@@ -395,7 +394,7 @@ def test_a_clock_that_stays_suspect_is_nothing_new():
 def test_the_end_of_an_encounter_resolves_every_alarm_with_its_reason():
     alarms = (an_alarm("news2-high", CLEARED), an_alarm("vital-red:spo2", ACKNOWLEDGED))
 
-    transitions = all_resolved(alarms, "encounter-ended")
+    transitions = all_resolved(alarms, LATER_MS, "encounter-ended")
 
     assert transitions == [
         Transition(AlarmAction.RESOLVED, "encounter-ended", alarm, None) for alarm in alarms

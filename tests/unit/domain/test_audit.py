@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from tests.support import NOW_MS, SEVEN, an_alarm, received
 from tests.unit.domain.strategies import sometimes
 from vitalrelay.domain.alarms import AlarmAction, AlarmState, Transition
-from vitalrelay.domain.audit import CHAIN_START, AuditEvent, Link, by_site, chain, chain_hash
+from vitalrelay.domain.audit import (
+    CHAIN_START,
+    AuditEvent,
+    Link,
+    Signature,
+    by_site,
+    chain,
+    chain_hash,
+)
 from vitalrelay.domain.chart import Chart
 from vitalrelay.domain.document import alarm_document
 from vitalrelay.domain.fingerprint import canonical_json
@@ -20,13 +28,15 @@ from vitalrelay.domain.news2 import News2
 from vitalrelay.domain.packet import SubjectId
 from vitalrelay.domain.snapshot import Snapshot
 
+BY_NURSE = Signature(actor_ref="nurse-7", actor_role="clinician")
+
 Record = dict[str, object]
 Chained = list[tuple[Record, str]]
 
 
 def an_event(n: int = 1, site: str = "seoul-01", **changes) -> AuditEvent:
     """An event as a chart notes it; the n-th of its patient."""
-    chart = Chart(Snapshot(subject=SubjectId("p-0042"), version=n - 1), {})
+    chart = Chart(Snapshot(subject=SubjectId("p-0042"), version=n - 1))
     red = received(received_ms=NOW_MS + n, site=site, encounter="e-0042-1", spo2=91)
     chart.fold(red, News2())
     return replace(chart.audit[0], **changes)
@@ -56,7 +66,7 @@ def test_a_record_says_who_did_what_to_which_alarm_when_and_why():
     after = an_alarm("news2-high", AlarmState.ACKNOWLEDGED, acknowledged_by="nurse-7")
     seen = Transition(AlarmAction.ACKNOWLEDGED, "seen at bedside", before, after)
 
-    record = an_event(transition=seen, actor_ref="nurse-7", actor_role="clinician").record()
+    record = an_event(change=seen, signed=BY_NURSE).record()
 
     assert record["eventId"] == "p-0042:1.1"
     assert record["alarmId"] == "p-0042:news2-high"
@@ -122,7 +132,7 @@ def test_the_system_is_the_actor_unless_somebody_is_named():
     [(None, an_alarm()), (an_alarm(), None), (an_alarm(), an_alarm(stale=True))],
 )
 def test_a_record_names_its_alarm_before_and_after_it_existed(previous, current):
-    event = an_event(transition=Transition(AlarmAction.RESOLVED, "rule", previous, current))
+    event = an_event(change=Transition(AlarmAction.RESOLVED, "rule", previous, current))
 
     record = event.record()
 

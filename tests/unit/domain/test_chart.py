@@ -39,7 +39,7 @@ class CountOfVitals:
 
 
 def empty_chart(subject: str = "p-0042") -> Chart:
-    return Chart(Snapshot(subject=SubjectId(subject)), {})
+    return Chart(Snapshot(subject=SubjectId(subject)))
 
 
 def chart_of(*packets: Received) -> Chart:
@@ -59,7 +59,7 @@ def test_the_first_packet_makes_version_one():
 
 
 def test_a_chart_is_one_version_on_however_many_packets_it_takes_in():
-    chart = Chart(a_snapshot(**WELL, version=41), {})
+    chart = Chart(a_snapshot(**WELL, version=41))
 
     fold_all([chart], [received(at_ms=NOW_MS + n, **WELL) for n in (1, 2, 3)], News2())
 
@@ -88,7 +88,7 @@ def test_any_risk_model_can_be_folded_with():
     assert chart.snapshot.assessment.model_name == "count"
     assert chart.snapshot.assessment.score == 3
     assert [alarm.name for alarm in chart.snapshot.alarms] == ["count-high"]
-    assert [event.transition.action for event in chart.audit] == [
+    assert [event.change.action for event in chart.audit] == [
         AlarmAction.RAISED,
         AlarmAction.SUPERSEDED,
         AlarmAction.ESCALATED,
@@ -131,12 +131,12 @@ def test_every_transition_is_noted_with_what_it_rests_on():
 
     first, second = chart.audit
     assert (first.event_id, second.event_id) == ("p-0042:1.1", "p-0042:1.2")
-    assert second.alarm_id == "p-0042:news2-high"
+    assert second.about == "p-0042:news2-high"
     assert (second.subject, second.encounter, second.site) == ("p-0042", "e-1", "seoul-01")
     assert (second.occurred_at_ms, second.packet) == (NOW_MS + 105, packet.packet.id)
     assert second.assessment == chart.snapshot.assessment
-    assert (second.actor_ref, second.actor_role) == ("system", "system")
-    assert (second.transition.previous, second.transition.current.since_ms) == (None, NOW_MS)
+    assert (second.signed.actor_ref, second.signed.actor_role) == ("system", "system")
+    assert (second.change.previous, second.change.current.since_ms) == (None, NOW_MS)
 
 
 def test_a_repeat_notes_nothing():
@@ -149,7 +149,7 @@ def test_a_repeat_notes_nothing():
 def test_what_rises_and_falls_within_one_batch_is_noted_both_ways():
     chart = chart_of(received(at_ms=NOW_MS, **ILL), received(at_ms=NOW_MS + 1, **WELL))
 
-    assert [event.transition.action for event in chart.audit] == ["raised"] * 2 + ["cleared"] * 2
+    assert [event.change.action for event in chart.audit] == ["raised"] * 2 + ["cleared"] * 2
     assert {alarm.state for alarm in chart.snapshot.alarms} == {AlarmState.CLEARED_UNACKNOWLEDGED}
     assert chart.snapshot.review.state is ReviewState.CLOSED
 
@@ -212,7 +212,7 @@ def test_a_clock_that_runs_ahead_raises_its_alarm_until_it_is_right():
 
     assert [alarm.name for alarm in before.snapshot.alarms] == ["clock-suspect"]
     assert after.snapshot.alarms == ()
-    assert [event.transition.action for event in after.audit] == ["raised", "resolved"]
+    assert [event.change.action for event in after.audit] == ["raised", "resolved"]
 
 
 def test_a_new_encounter_resolves_the_alarms_and_closes_the_review_of_the_old_one():
@@ -223,8 +223,8 @@ def test_a_new_encounter_resolves_the_alarms_and_closes_the_review_of_the_old_on
 
     assert (chart.snapshot.alarms, chart.snapshot.review) == ((), None)
     ended = chart.audit[2:]
-    assert [event.transition.action for event in ended] == ["resolved", "resolved"]
-    assert {event.transition.reason for event in ended} == {"encounter-ended"}
+    assert [event.change.action for event in ended] == ["resolved", "resolved"]
+    assert {event.change.reason for event in ended} == {"encounter-ended"}
     assert {(event.encounter, event.packet) for event in ended} == {("e-1", moved.packet.id)}
     assert chart.reviews["e-1"].state is ReviewState.CLOSED
 
@@ -237,7 +237,7 @@ def test_an_alarm_does_not_follow_the_patient_into_the_next_encounter():
 
     assert {alarm.since_ms for alarm in chart.snapshot.alarms} == {NOW_MS + 1}
     assert chart.snapshot.review.encounter == "e-2"
-    assert [event.transition.action for event in chart.audit] == (
+    assert [event.change.action for event in chart.audit] == (
         ["raised"] * 2 + ["resolved"] * 2 + ["raised"] * 2
     )
 
@@ -259,7 +259,8 @@ def test_a_recalled_encounter_is_what_a_late_packet_is_taken_into():
     late = received(at_ms=NOW_MS - HOUR_MS + 1, encounter="e-1", heart_rate=131)
     shown = a_snapshot(received(at_ms=NOW_MS, encounter="e-2", **WELL))
 
-    chart = Chart(shown, {stored.packet.encounter: folded([stored])})
+    chart = Chart(shown)
+    chart.recall({stored.packet.encounter: folded([stored])})
     chart.fold(late, News2())
 
     assert chart.assessed["e-1"].assessment.components == {"spo2": 3, "heart_rate": 3}
@@ -290,7 +291,7 @@ def test_what_a_person_did_to_an_alarm_is_still_true_after_the_next_packet(state
         alarms=(alarm,),
     )
 
-    chart = Chart(before, {})
+    chart = Chart(before)
     chart.fold(received(at_ms=NOW_MS + 1, **high), News2())
 
     assert chart.snapshot.alarms == (alarm,)

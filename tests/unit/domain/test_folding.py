@@ -86,7 +86,7 @@ def function_of_the_packets(ward: Ward) -> dict[str, object]:
     return {
         name: value
         for name, value in json.loads(ward.text).items()
-        if name not in ("alarms", "review")
+        if name not in ("alarms", "resting", "review", "monitored")
     }
 
 

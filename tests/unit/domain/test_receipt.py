@@ -78,7 +78,7 @@ def test_a_conflict_is_answered_in_its_place():
 
 
 def test_a_patient_stands_with_what_was_claimed_for_the_screens():
-    chart = Chart(Snapshot(subject=SUBJECT), {})
+    chart = Chart(Snapshot(subject=SUBJECT))
     chart.fold(received(heart_rate=81), News2())
     claim = a_claim(SUBJECT, version=7)
 

@@ -3,7 +3,10 @@
 import pytest
 
 from tests.support import MINUTE_MS, NOW_MS, SEVEN, a_review_item, an_assessment
+from tests.unit.domain.bedside import Bedside
+from vitalrelay.domain.actions import ResolveReview
 from vitalrelay.domain.assessment import RiskLevel
+from vitalrelay.domain.errors import NotPossible
 from vitalrelay.domain.packet import EncounterId
 from vitalrelay.domain.review import ReviewItem, ReviewState, review_after
 
@@ -144,3 +147,131 @@ def test_the_end_of_the_encounter_closes_the_item():
     closed = item.closed(LATER_MS)
 
     assert closed == a_review_item(MEDIUM, CLOSED, updated_ms=LATER_MS)
+
+
+class TestAPersonsAnswer:
+    @pytest.mark.parametrize("level", [HIGH, MEDIUM, LOW_MEDIUM])
+    def test_an_open_item_is_resolved_by_who_looked_at_it(self, level):
+        item = a_review_item(level, OPEN, known=ALL_BUT_TEMPERATURE)
+
+        resolved = item.resolved("nurse-9", LATER_MS)
+
+        assert resolved == a_review_item(
+            level,
+            RESOLVED,
+            updated_ms=LATER_MS,
+            known=ALL_BUT_TEMPERATURE,
+            resolved_by="nurse-9",
+        )
+
+    def test_resolving_it_twice_is_nothing_new(self):
+        item = a_review_item(HIGH, RESOLVED, resolved_by="nurse-7")
+
+        same = item.resolved("nurse-9", LATER_MS)
+
+        assert same is item
+
+    def test_what_is_closed_cannot_be_resolved(self):
+        item = a_review_item(HIGH, CLOSED)
+
+        with pytest.raises(NotPossible) as refused:
+            item.resolved("nurse-9", LATER_MS)
+
+        assert refused.value.state == "closed"
+
+    def test_once_the_risk_is_gone_a_resolved_item_is_closed_and_may_open_again(self):
+        item = a_review_item(MEDIUM, RESOLVED)
+
+        closed = after(item, LOW)
+        again = after(closed, LOW_MEDIUM)
+
+        assert (closed.state, closed.resolved_by) == (CLOSED, "nurse-7")
+        assert again == a_review_item(LOW_MEDIUM, OPEN, updated_ms=LATER_MS)
+
+
+def reviewed_bedside(level=MEDIUM) -> Bedside:
+    """Somebody looked at this patient's risk, and resolved the item."""
+    bedside = Bedside()
+    bedside.sees(an_assessment(level), 0, encounter="e-1")
+    bedside.acts(ResolveReview(about="review:e-1", note="seen, fluids given"), by="nurse-7")
+    return bedside
+
+
+class TestOnTheChart:
+    def test_the_answer_is_in_the_snapshot_and_in_the_trail(self):
+        bedside = reviewed_bedside()
+
+        item, record = bedside.snapshot.review, bedside.events[-1].record()
+        assert (item.state, item.resolved_by) == (RESOLVED, "nurse-7")
+        assert (record["reviewItemId"], record["action"]) == ("review:e-1", "resolved")
+        assert (record["actorRef"], record["reason"]) == ("nurse-7", "seen, fluids given")
+        assert (record["previous"]["state"], record["current"]["state"]) == ("open", "resolved")
+        assert "alarmId" not in record
+        assert bedside.broken() == 0
+
+    def test_it_ends_no_alarm(self):
+        bedside = reviewed_bedside(HIGH)
+
+        assert [alarm.state for alarm in bedside.snapshot.alarms] == ["active"]
+
+    def test_a_second_answer_is_nothing_new(self):
+        bedside = reviewed_bedside()
+        told = len(bedside.events)
+
+        bedside.acts(ResolveReview(about="review:e-1", note="again"), by="nurse-9")
+
+        assert bedside.snapshot.review.resolved_by == "nurse-7"
+        assert len(bedside.events) == told
+
+    @pytest.mark.parametrize("level", [MEDIUM, LOW_MEDIUM])
+    def test_it_stays_resolved_while_the_risk_does_not_rise(self, level):
+        bedside = reviewed_bedside()
+
+        for at_s in (10, 20):
+            bedside.sees(an_assessment(level), at_s, encounter="e-1")
+
+        assert bedside.snapshot.review.state is RESOLVED
+
+    def test_it_comes_back_when_the_risk_rises_again(self):
+        bedside = reviewed_bedside()
+        bedside.sees(an_assessment(HIGH), 10, encounter="e-1")
+
+        item = bedside.snapshot.review
+
+        assert (item.state, item.priority, item.resolved_by) == (OPEN, HIGH, None)
+        assert item.updated_ms == NOW_MS + 10_000
+
+    def test_it_comes_back_when_the_risk_had_fallen_in_between(self):
+        bedside = reviewed_bedside()
+        bedside.sees(an_assessment(LOW_MEDIUM), 10, encounter="e-1")
+
+        bedside.sees(an_assessment(MEDIUM), 20, encounter="e-1")
+
+        assert (bedside.snapshot.review.state, bedside.snapshot.review.priority) == (OPEN, MEDIUM)
+
+    def test_what_came_back_can_be_resolved_again(self):
+        bedside = reviewed_bedside()
+        bedside.sees(an_assessment(HIGH), 10, encounter="e-1")
+
+        bedside.acts(ResolveReview(about="review:e-1", note="seen"), by="nurse-9")
+
+        assert bedside.snapshot.review.resolved_by == "nurse-9"
+        assert [event.about for event in bedside.events].count("review:e-1") == 2
+
+    @pytest.mark.parametrize("about", ["review:e-1", "review:e-9"])
+    def test_an_item_of_another_encounter_is_closed(self, about: str):
+        bedside = Bedside()
+        bedside.sees(an_assessment(HIGH), 0, encounter="e-1")
+        bedside.sees(an_assessment(HIGH), 10, encounter="e-2")
+
+        with pytest.raises(NotPossible) as refused:
+            bedside.acts(ResolveReview(about=about, note="seen"), by="nurse-7")
+
+        assert refused.value.state == "closed"
+
+    def test_nobody_answers_what_was_never_asked(self):
+        bedside = Bedside()
+        bedside.sees(an_assessment(LOW), 0, encounter="e-1")
+
+        with pytest.raises(NotPossible):
+            bedside.acts(ResolveReview(about="review:e-1", note="seen"), by="nurse-7")

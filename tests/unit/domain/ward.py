@@ -31,11 +31,13 @@ class Ward:
             for stay in elsewhere
             if (history := [r for r in self.packets if r.packet.encounter == stay])
         }
-        [chart] = fold_all([Chart(snapshot, stays)], batch, News2())
+        chart = Chart(snapshot)
+        chart.recall(stays)
+        fold_all([chart], batch, News2())
         self.text = canonical_json(document_of(chart.snapshot))
         self.version = chart.snapshot.version
         self.packets += batch
-        self.transitions += [event.transition for event in chart.audit]
+        self.transitions += [event.change for event in chart.audit]
 
     def snapshot(self) -> Snapshot:
         if not self.version:

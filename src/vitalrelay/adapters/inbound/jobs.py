@@ -9,6 +9,8 @@ from vitalrelay.adapters.inbound.metrics import Metrics
 from vitalrelay.domain.errors import TryAgain
 from vitalrelay.domain.projection import RelayReport
 from vitalrelay.domain.shown import Difference
+from vitalrelay.usecases.forget_answers import ForgetAnswers
+from vitalrelay.usecases.keep_watch import KeepWatch, WatchReport
 from vitalrelay.usecases.reconcile_snapshots import ReconcileSnapshots
 from vitalrelay.usecases.relay_projections import RelayProjections
 
@@ -77,3 +79,35 @@ async def compare_everybody(ctx: Context) -> None:
         if report.differences.get(kind, 0):
             log.error("snapshots-differ", reason=kind, count=report.differences[kind])
     log.info("swept", compared=report.compared)
+
+
+async def watch_patients(ctx: Context) -> None:
+    """Notice silence and end mutes, until nobody's time has come."""
+    if ctx["watching"].locked():
+        return
+    async with ctx["watching"]:
+        try:
+            while (await look_at_patients(ctx)).looked_at and not ctx.get("stopping"):
+                pass
+        except TryAgain as error:
+            log.warning("watch-paused", failureType=type(error).__name__, reason=error.cause)
+
+
+async def look_at_patients(ctx: Context) -> WatchReport:
+    watch: KeepWatch = ctx["watch"]
+    relay: RelayProjections = ctx["relay"]
+    metrics: Metrics = ctx["metrics"]
+    report = await watch.run_once()
+    metrics.looks.inc(report.looked_at)
+    metrics.changes.inc(report.changed)
+    await relay.deliver(report.claims)
+    return report
+
+
+async def forget_old_keys(ctx: Context) -> None:
+    forget: ForgetAnswers = ctx["forget"]
+    try:
+        while await forget() and not ctx.get("stopping"):
+            pass
+    except TryAgain as error:
+        log.warning("watch-paused", failureType=type(error).__name__, reason=error.cause)

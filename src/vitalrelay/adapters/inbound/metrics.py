@@ -6,6 +6,7 @@ from typing import Literal, assert_never
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from vitalrelay.adapters.inbound.snapshot_screen import Streamed
 from vitalrelay.domain.breaker import Breaker, BreakerState
 from vitalrelay.domain.errors import TryAgain
 from vitalrelay.domain.projection import (
@@ -29,6 +30,9 @@ HELP = {
     "http_problems": "Answers that are problem documents",
     "http_requests_in_flight": "Requests being answered",
     "packets": "Packets by outcome",
+    "alarm_actions": "What clinicians did, and what came of it: done, unchanged, refused",
+    "watch_looks": "Patients looked at because of time alone",
+    "watch_changes": "Those of them about whom there was something new to show",
     "commit_batch_packets": "Packets in one commit",
     "commit_wait_seconds": "How long the oldest packet of a commit had waited",
     "commit_duration_seconds": "The transaction itself",
@@ -47,6 +51,8 @@ HELP = {
     "projections_given_up": "Failed and without a due date: they wait for an operator",
     "oldest_unpublished_age_seconds": "0 when nothing is owed",
     "sweep_last_complete_timestamp_seconds": "The last complete sweep, from Postgres",
+    "stream_clients": "Screens that listen to the event stream",
+    "stream_events": "Events read for screens, resyncs told, screens dropped as too slow",
     "build_info": "1",
 }
 
@@ -58,9 +64,13 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._several_processes = several_processes
         self.http = self._times("http_request_duration_seconds", "operation", "status_class")
+        self._answered: dict[tuple[str, int], Histogram] = {}
         self.problems = self._counter("http_problems", "problem")
         self.in_flight = self._gauge("http_requests_in_flight", mode="livesum")
         self.packets = self._counter("packets", "outcome")
+        self.actions = self._counter("alarm_actions", "action", "result")
+        self.looks = self._counter("watch_looks")
+        self.changes = self._counter("watch_changes")
         self.batch = self._sizes("commit_batch_packets")
         self.waited = self._times("commit_wait_seconds")
         self.took = self._times("commit_duration_seconds")
@@ -79,6 +89,10 @@ class Metrics:
         self.waiting_for_operator = self._gauge("projections_given_up")
         self.oldest = self._gauge("oldest_unpublished_age_seconds", "risk_level")
         self.last_sweep = self._gauge("sweep_last_complete_timestamp_seconds")
+        self.stream_clients = self._gauge("stream_clients", mode="livesum")
+        self.stream_events = self._counter("stream_events", "kind")
+        for what in Streamed:
+            self.stream_events.labels(what)
         self._gauge("build_info", "version", mode="max").labels(version).set(1)
 
     def _counter(self, name: str, *labels: str) -> Counter:
@@ -110,6 +124,13 @@ class Metrics:
             buckets=buckets,
         )
 
+    def answered(self, operation: str, status: int, took_s: float) -> None:
+        """One request; its labels are looked up once, for that takes longer than the counting."""
+        labels = operation, status // 100
+        if labels not in self._answered:
+            self._answered[labels] = self.http.labels(operation, f"{status // 100}xx")
+        self._answered[labels].observe(took_s)
+
     def committed(self, packets: int, waited_s: float, took_s: float) -> None:
         self.batch.observe(packets)
         self.waited.observe(waited_s)
@@ -138,6 +159,12 @@ class Metrics:
         self.compared.inc(report.compared)
         for kind in Difference:
             self.differences.labels(kind).inc(report.differences.get(kind, 0))
+
+    def streamed(self, what: Streamed, count: int = 1) -> None:
+        self.stream_events.labels(what).inc(count)
+
+    def watched_by(self, screens: int) -> None:
+        self.stream_clients.set(screens)
 
     async def exposition(self, summary: Callable[[], Awaitable[ProjectionSummary]]) -> bytes:
         """What /metrics says; without the database's part while it does not answer."""

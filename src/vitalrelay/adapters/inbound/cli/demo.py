@@ -1,5 +1,7 @@
 """``vitalrelay demo``: a ward that is made up, on real servers, in this terminal."""
 
+# ruff: noqa: PLC0415 - imported when the command is run: --help need not wait for it
+
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +30,7 @@ def demo(
     It has servers of its own, so that nobody's patients get into anybody's database. Ctrl-C stops
     everything it started. Exit status: 0, or 3 if it could not start.
     """
-    from vitalrelay.adapters.inbound.cli.work.demo import DemoOptions, demo  # noqa: PLC0415
+    from vitalrelay.adapters.inbound.cli.work.demo import DemoOptions, demo
 
     options = DemoOptions(patients, seconds, data_dir, port, given_servers)
     demo(tools_of(context), options)

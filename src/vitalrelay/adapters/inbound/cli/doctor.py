@@ -1,5 +1,7 @@
 """``vitalrelay doctor``: is this installation able to work, and if not, what to do."""
 
+# ruff: noqa: PLC0415 - imported when the command is run: --help need not wait for it
+
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,7 +25,7 @@ def doctor(
 
     Exit status: 0 able to work, 1 at least one check failed.
     """
-    from vitalrelay.adapters.inbound.cli.work.doctor import examine  # noqa: PLC0415
+    from vitalrelay.adapters.inbound.cli.work.doctor import examine
 
     only_ingest = purpose == "ingest"
     raise typer.Exit(

@@ -1,5 +1,7 @@
 """``vitalrelay projections``: the options. What they order is imported only when it is needed."""
 
+# ruff: noqa: PLC0415 - imported when the command is run: --help need not wait for it
+
 from typing import Annotated, Any, Literal
 
 import typer
@@ -37,7 +39,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """Projections that match, those owed longest first; never their content."""
-    from vitalrelay.adapters.inbound.cli.work import projections  # noqa: PLC0415
+    from vitalrelay.adapters.inbound.cli.work import projections
 
     which = projections.filter_of(status, older_than, subject)
     projections.list_them(tools_of(context), which, limit, as_json=json)
@@ -45,7 +47,7 @@ def list_(
 
 def show(context: typer.Context, projection: Which, json: Json = False) -> None:
     """One projection: what is wanted, what is published, and why not. 1: there is none."""
-    from vitalrelay.adapters.inbound.cli.work import projections  # noqa: PLC0415
+    from vitalrelay.adapters.inbound.cli.work import projections
 
     projections.show_one(tools_of(context), projection, as_json=json)
 
@@ -68,7 +70,7 @@ def retry(  # noqa: PLR0913, PLR0917 - the options of a command are its argument
     Says how many before it asks. Exit status: 0 done, 1 not as many as expected, or the answer
     was no.
     """
-    from vitalrelay.adapters.inbound.cli.work import projections  # noqa: PLC0415
+    from vitalrelay.adapters.inbound.cli.work import projections
 
     which = projections.filter_of(status, older_than, subject, projection)
     consent = projections.Consent(yes, dry_run, expect, reason, json)
@@ -88,7 +90,7 @@ def rebuild(
 
     Safe at any time. Says how many before it asks. Exit status: as of retry.
     """
-    from vitalrelay.adapters.inbound.cli.work import projections  # noqa: PLC0415
+    from vitalrelay.adapters.inbound.cli.work import projections
 
     consent = projections.Consent(yes, dry_run, expect, reason, json)
     projections.rebuild_all(tools_of(context), consent)

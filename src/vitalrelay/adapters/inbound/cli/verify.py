@@ -1,5 +1,7 @@
 """``vitalrelay verify``: the options. What they order is done elsewhere, and imported only then."""
 
+# ruff: noqa: PLC0415 - imported when the command is run: --help need not wait for it
+
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +25,6 @@ def verify(
     Safe against a live system. Exit status: 0 all is well, 1 differences were found, 2 a log
     cannot be read, 3 a server does not answer.
     """
-    from vitalrelay.adapters.inbound.cli.work.verify import verify as work  # noqa: PLC0415
+    from vitalrelay.adapters.inbound.cli.work.verify import verify as work
 
     raise typer.Exit(work(tools_of(context), ack_log or [], repair=repair, as_json=json))

@@ -11,12 +11,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from vitalrelay.adapters.inbound.http import (
+    alarms,
     assessments,
     health,
     projections,
+    review_queue,
     signal_packet_batch,
     signal_packets,
+    snapshot_stream,
     snapshots,
+    trends,
+    ward,
 )
 from vitalrelay.adapters.inbound.http.middleware import RequestEnvelope
 from vitalrelay.adapters.inbound.http.openapi import with_problems
@@ -36,14 +41,20 @@ log = structlog.get_logger()
 
 Open = Callable[[], AbstractAsyncContextManager[Services]]
 
+# Found first, and without a look into the other routers.
+DIRECT = (signal_packets.direct, snapshots.direct)
 ROUTERS = (
-    signal_packets.direct,
     signal_packets.router,
     signal_packet_batch.router,
+    snapshot_stream.router,
     snapshots.router,
+    trends.router,
     assessments.router,
+    alarms.router,
+    review_queue.router,
     projections.router,
     health.router,
+    ward.router,
 )
 
 
@@ -66,6 +77,8 @@ def create_app(open_services: Open, version: str, body_timeout_s: float) -> Fast
         redirect_slashes=False,
         dependencies=[Depends(only_known_parameters)],
     )
+    for router in DIRECT:
+        app.router.routes.extend(router.routes)
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(RequestEnvelope, body_timeout_s=body_timeout_s)

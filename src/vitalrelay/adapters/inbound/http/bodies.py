@@ -60,7 +60,7 @@ async def whole_body(request: Request, most: int = MAX_PACKET_BYTES) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > most:
-            raise RequestRefused("too-large", f"A packet has at most {most} bytes.")
+            raise RequestRefused("too-large", f"The body may have at most {most} bytes.")
     return bytes(body)
 
 

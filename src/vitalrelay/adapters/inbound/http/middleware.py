@@ -137,7 +137,7 @@ def sane_id(scope: Scope) -> str | None:
 def observe(scope: MutableMapping[str, Any], status: int, took_s: float, metrics: Metrics) -> None:
     """Count it, and log it where it did not go well."""
     operation = getattr(scope.get("route"), "operation_id", None) or "none"
-    metrics.http.labels(operation, f"{status // 100}xx").observe(took_s)
+    metrics.answered(operation, status, took_s)
     if status >= 400 and operation not in QUIET:
         log.warning(
             "request-refused",

@@ -11,7 +11,10 @@ from vitalrelay.domain.errors import (
     CountChanged,
     Fault,
     InvalidPacket,
+    InvalidRequest,
+    KeyReused,
     NotFound,
+    NotPossible,
     OutcomeUnknown,
     Overloaded,
     PacketConflict,
@@ -71,6 +74,11 @@ KINDS = {
             422,
             "The packet cannot be a reading; errors says which field and why. Nothing was stored.",
         ),
+        (
+            "idempotency-key-reused",
+            422,
+            "This Idempotency-Key came with another request before. Nothing was changed.",
+        ),
         ("invalid-request", 422, "A parameter or body is not what belongs here."),
         ("internal-error", 500, "A mistake of ours. The log knows more under the request id."),
         (
@@ -81,8 +89,8 @@ KINDS = {
         (
             "outcome-unknown",
             503,
-            "The database went away before it confirmed. Repeat the same packet: the answer "
-            "tells whether it was stored.",
+            "The database went away before it confirmed. Repeat the same request: a packet, or an "
+            "action under its Idempotency-Key, is kept once.",
         ),
         (
             "storage-unavailable",
@@ -118,9 +126,12 @@ class RequestRefused(Exception):
 SLUGS: dict[type[Exception], str] = {
     MalformedJson: "malformed-json",
     InvalidPacket: "invalid-packet",
+    InvalidRequest: "invalid-request",
     PacketConflict: "packet-conflict",
     CountChanged: "count-changed",
     NotFound: "not-found",
+    NotPossible: "not-possible",
+    KeyReused: "idempotency-key-reused",
     Overloaded: "overloaded",
     OutcomeUnknown: "outcome-unknown",
     StorageUnavailable: "storage-unavailable",
@@ -139,10 +150,13 @@ def slug_of(error: Exception) -> str:
 def problem_of(error: Exception) -> Problem:
     """The document for an error of ours; it never holds what was sent."""
     detail = f"The body {error}." if isinstance(error, MalformedJson) else str(error)
-    faults = error.faults if isinstance(error, InvalidPacket | RequestRefused) else ()
+    with_faults = InvalidPacket | InvalidRequest | RequestRefused
+    faults = error.faults if isinstance(error, with_faults) else ()
     problem = problem_document(slug_of(error), detail, faults)
     if isinstance(error, CountChanged):
         problem["matching"] = error.matching
+    if isinstance(error, NotPossible):
+        problem["state"] = error.state
     return problem
 
 

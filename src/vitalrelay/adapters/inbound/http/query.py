@@ -25,8 +25,8 @@ async def only_known_parameters(request: Request) -> None:
         raise refused("has a parameter twice that may stand only once")
 
 
-def refused(reason: str) -> RequestRefused:
-    return RequestRefused("invalid-request", "", faults=[Fault("/query", reason)])
+def refused(reason: str, pointer: str = "/query") -> RequestRefused:
+    return RequestRefused("invalid-request", "", faults=[Fault(pointer, reason)])
 
 
 def names_of(route: APIRoute) -> frozenset[str]:
@@ -40,7 +40,8 @@ _NAMES: dict[str | None, frozenset[str]] = {}
 
 
 def _names_of(route: APIRoute) -> frozenset[str]:
-    names: set[str] = set()
+    described = (route.openapi_extra or {}).get("parameters", ())
+    names = {parameter["name"] for parameter in described if parameter["in"] == "query"}
     for parameter in route.dependant.query_params:
         model: Any = parameter.field_info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):

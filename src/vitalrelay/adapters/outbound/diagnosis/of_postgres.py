@@ -20,7 +20,7 @@ UNPUBLISHED_S = 30.0
 SWEEPS_MISSED = 3
 
 AFTER_CONNECTING = ("durability", "connections", "clock", "oldest-transaction", "schema")
-AFTER_SCHEMA = ("unpublished", "sweep")
+AFTER_SCHEMA = ("audit-guard", "unpublished", "sweep")
 
 # Others' transactions show their start only to those who may see it: null, and left out.
 FACTS = text("""
@@ -39,6 +39,16 @@ FACTS = text("""
             from pg_stat_activity
             where pid <> pg_backend_pid() and backend_type = 'client backend'
         ), 0) as oldest_transaction_s
+""")
+
+
+# Enabled always, that is 'A': also where a session says that it replicates.
+GUARDED = text("""
+    select exists (
+        select from pg_trigger
+        where tgrelid = to_regclass('patient_alarm_audit_events')
+            and tgname = 'patient_alarm_audit_events_append_only' and tgenabled = 'A'
+    )
 """)
 
 
@@ -68,9 +78,11 @@ async def of_relay(engine: AsyncEngine, sweep_period: timedelta) -> list[Finding
     """What is owed, and whether anybody looks after it; needs the schema."""
     try:
         summary = await PostgresOnCall(engine).summary()
+        async with transaction(engine) as connection:
+            guarded: bool = (await connection.execute(GUARDED)).scalar_one()
     except TryAgain as error:
         return skipped(f"cannot be read: {error.cause}", *AFTER_SCHEMA)
-    return [_unpublished(summary), _sweep(summary, sweep_period)]
+    return [_audit_guard(guarded), _unpublished(summary), _sweep(summary, sweep_period)]
 
 
 async def _schema(connection: AsyncConnection) -> Finding:
@@ -116,6 +128,12 @@ def _oldest_transaction(facts: RowMapping) -> Finding:
     fix = "find it in pg_stat_activity and end it: while it lasts, dead rows stay"
     fine = age_s < OLD_TRANSACTION_S
     return judged("oldest-transaction", fine, f"{age_s:.0f} s old", fix, "warn")
+
+
+def _audit_guard(guarded: bool) -> Finding:
+    detail = "the audit trail refuses changes" if guarded else "the audit trail can be changed"
+    fix = "enable its trigger always, and run: vitalrelay verify; docs/operations.md"
+    return judged("audit-guard", guarded, detail, fix)
 
 
 def _unpublished(summary: ProjectionSummary) -> Finding:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from vitalrelay.domain.audit import AuditEvent
-from vitalrelay.domain.chart import Assessed
+from vitalrelay.domain.chart import UNHEARD, Assessed
+from vitalrelay.domain.document import Document
+from vitalrelay.domain.hearing import Hearing
 from vitalrelay.domain.packet import EncounterId, PacketId, Received, SubjectId
 from vitalrelay.domain.projection import Claim, Lease, ProjectionStatus
 from vitalrelay.domain.review import ReviewItem
@@ -27,6 +29,8 @@ class Projection:
     error: str = ""
     due_at: datetime | None = None
     lease: Lease | None = None
+    hearing: Hearing = UNHEARD
+    look_at_ms: int | None = None
 
     def due(self, now: datetime) -> bool:
         return self.due_at is not None and self.due_at <= now
@@ -55,6 +59,7 @@ class MemoryDatabase:
     assessments: dict[EncounterId, tuple[SubjectId, Assessed]] = field(default_factory=dict)
     reviews: dict[str, ReviewItem] = field(default_factory=dict)
     audit: dict[str, AuditEvent] = field(default_factory=dict)
+    answers: dict[str, tuple[str, Document]] = field(default_factory=dict)
     one_unit_at_a_time: Lock = field(default_factory=Lock)
 
     @property

@@ -73,10 +73,10 @@ AUDIT = text("""
             event_id, alarm_id, demo_subject_id, site_id, action, actor_ref, reason,
             occurred_at_ms, payload, seq, previous_hash, hash
         )
-        select payload ->> 'eventId', payload ->> 'alarmId', payload ->> 'subjectId',
-            payload ->> 'siteId', payload ->> 'action', payload ->> 'actorRef',
-            payload ->> 'reason', (payload ->> 'occurredAtMs')::bigint, payload,
-            seq, previous_hash, hash
+        select payload ->> 'eventId', coalesce(payload ->> 'alarmId', payload ->> 'reviewItemId'),
+            payload ->> 'subjectId', payload ->> 'siteId', payload ->> 'action',
+            payload ->> 'actorRef', payload ->> 'reason', (payload ->> 'occurredAtMs')::bigint,
+            payload, seq, previous_hash, hash
         from (
             select payload::jsonb as payload, seq, previous_hash, hash
             from unnest(cast(:payloads as text[]), cast(:seqs as bigint[]),

@@ -6,24 +6,42 @@ The row of a new patient was made while its packet was recorded; version 0 is an
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vitalrelay.adapters.outbound.postgres.packet_rows import received_from
 from vitalrelay.adapters.outbound.postgres.recent import RecentSnapshots
 from vitalrelay.domain.chart import Chart
+from vitalrelay.domain.hearing import Hearing
 from vitalrelay.domain.packet import EncounterId, Received, SubjectId
 from vitalrelay.domain.projection import projection_id
 from vitalrelay.domain.snapshot import Encounter, Snapshot, folded
 
-LOCK = text("""
-    select demo_subject_id as subject, version, payload_fingerprint as fingerprint,
-        payload::text as document
+# What a chart is made of.
+OF_A_CHART = """
+    demo_subject_id as subject, version, payload_fingerprint as fingerprint,
+    payload::text as document, cadence_ms,
+    floor(extract(epoch from heard_at) * 1000)::bigint as heard_ms,
+    floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms
+"""
+
+LOCK = text(f"""
+    select {OF_A_CHART}
     from patient_monitoring_snapshot_projections
     where projection_id = any(cast(:projection_ids as text[]))
     order by projection_id
     for update
-""")
+""")  # noqa: S608  # the columns above
+
+# Nobody is waited for: whoever holds one of these brings the patient up to date anyway.
+LOCK_DUE = text(f"""
+    select {OF_A_CHART}
+    from patient_monitoring_snapshot_projections
+    where look_at <= now()
+    order by look_at
+    limit :limit
+    for update skip locked
+""")  # noqa: S608  # the columns above
 
 RECALL = text("""
     select p.packet_id, p.payload::text as payload,
@@ -44,17 +62,45 @@ async def lock(
     if not new:
         return []
     ids = {projection_id(received.packet.subject) for received in new}
-    rows = await connection.execute(LOCK, {"projection_ids": list(ids)})
-    snapshots = [
-        recent.read(fingerprint, version, document) if version else Snapshot(subject=subject)
-        for subject, version, fingerprint, document in rows
+    charts = await charts_of(connection, LOCK, {"projection_ids": list(ids)}, recent)
+    stays = await _recall(connection, _not_current(charts, new), new)
+    for chart in charts:
+        chart.recall(stays.get(chart.subject, {}))
+    return charts
+
+
+async def lock_patient(
+    connection: AsyncConnection, subject: SubjectId, recent: RecentSnapshots
+) -> Chart:
+    ids = [projection_id(subject)]
+    [chart] = await charts_of(connection, LOCK, {"projection_ids": ids}, recent)
+    return chart
+
+
+async def lock_due(connection: AsyncConnection, limit: int, recent: RecentSnapshots) -> list[Chart]:
+    return await charts_of(connection, LOCK_DUE, {"limit": limit}, recent)
+
+
+async def charts_of(
+    connection: AsyncConnection,
+    statement: TextClause,
+    parameters: Mapping[str, object],
+    recent: RecentSnapshots,
+) -> list[Chart]:
+    rows = await connection.execute(statement, parameters)
+    return [
+        Chart(
+            recent.read(fingerprint, version, document) if version else Snapshot(subject=subject),
+            Hearing(heard_ms, cadence_ms),
+            now_ms,
+        )
+        for subject, version, fingerprint, document, cadence_ms, heard_ms, now_ms in rows
     ]
-    stays = await _recall(connection, _not_current(snapshots, new), new)
-    return [Chart(snapshot, stays.get(snapshot.subject, {})) for snapshot in snapshots]
 
 
-def _not_current(snapshots: Sequence[Snapshot], new: Sequence[Received]) -> set[Stay]:
+def _not_current(charts: Sequence[Chart], new: Sequence[Received]) -> set[Stay]:
     """The encounters that packets belong to and that are not the ones shown."""
+    snapshots = [chart.snapshot for chart in charts]
     current = {s.subject: s.encounter.id for s in snapshots if s.encounter is not None}
     return {
         (packet.subject, packet.encounter)

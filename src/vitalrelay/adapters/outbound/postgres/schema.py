@@ -6,7 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vitalrelay.adapters.outbound.postgres.tables import metadata
 
-REVISIONS = ("0001_patient_risk_baseline",)  # oldest first; a test holds it against alembic/
+# Oldest first; a test holds it against alembic/.
+REVISIONS = ("0001_patient_risk_baseline", "0002_actions_and_silence")
 UNDEFINED_TABLE = "42P01"
 
 REVISION = text("select version_num from alembic_version")

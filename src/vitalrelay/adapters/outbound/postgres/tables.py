@@ -5,6 +5,8 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
+    Connection,
     DateTime,
     Index,
     Integer,
@@ -18,6 +20,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from vitalrelay.adapters.outbound.postgres.append_only import APPEND_ONLY
 
 metadata = MetaData(
     naming_convention={
@@ -83,6 +87,13 @@ assessments = Table(
     Index("patient_risk_assessments_encounter_idx", "encounter_id", text("updated_at DESC")),
 )
 
+# The words do not sort by themselves.
+URGENCY = """
+    case priority when 'high' then 4 when 'medium' then 3 when 'low-medium' then 2 else 0 end
+"""
+MOST_URGENT_FIRST = (text("urgency DESC"), text("last_updated_ms DESC"), text("review_item_id"))
+IS_OPEN = text("state = 'open'")
+
 review_queue = Table(
     "patient_review_queue",
     metadata,
@@ -97,8 +108,16 @@ review_queue = Table(
     Column("payload", JSONB, nullable=False),
     created_at(),
     updated_at(),
+    Column("urgency", SmallInteger, Computed(URGENCY, persisted=True), nullable=False),
     CheckConstraint("state in ('open', 'resolved', 'closed')", name="state"),
     Index("patient_review_queue_priority_time_idx", "priority", text("last_updated_ms DESC")),
+    Index("patient_review_queue_open_idx", *MOST_URGENT_FIRST, postgresql_where=IS_OPEN),
+    Index(
+        "patient_review_queue_open_site_idx",
+        "site_id",
+        *MOST_URGENT_FIRST,
+        postgresql_where=IS_OPEN,
+    ),
 )
 
 audit_events = Table(
@@ -151,6 +170,9 @@ projections = Table(
     Column("published_at", MOMENT),
     created_at(),
     updated_at(),
+    Column("heard_at", MOMENT),
+    Column("cadence_ms", BigInteger),
+    Column("look_at", MOMENT),
     CheckConstraint("status in ('pending', 'published', 'failed')", name="status"),
     CheckConstraint("(status = 'published') = (pending_since is null)", name="owed"),
     # All that is owed, and nothing else: claims read it from the most urgent end.
@@ -160,6 +182,12 @@ projections = Table(
         "due_at",
         postgresql_where=text("status <> 'published'"),
     ),
+    # Whom time concerns: it is written when it comes closer, and not with every packet.
+    Index(
+        "patient_monitoring_snapshot_projections_look_idx",
+        "look_at",
+        postgresql_where=text("look_at is not null"),
+    ),
     # A row is rewritten with every version: room on its page, vacuum before it is all dead, and
     # no compression of what is replaced so soon.
     postgresql_with={
@@ -168,6 +196,16 @@ projections = Table(
         "autovacuum_vacuum_scale_factor": 0.02,
         "autovacuum_vacuum_cost_delay": 0,
     },
+)
+
+action_keys = Table(
+    "patient_action_keys",
+    metadata,
+    Column("action_key", ID, primary_key=True),
+    Column("request_fingerprint", Text, nullable=False),
+    Column("answer", Text),
+    Column("created_at", MOMENT, nullable=False, server_default=func.now()),
+    Index("patient_action_keys_created_idx", "created_at"),
 )
 
 relay_state = Table(
@@ -180,9 +218,15 @@ relay_state = Table(
     CheckConstraint("id = 1", name="one_row"),
 )
 
-ONE_ROW = "insert into relay_state (id) values (1) on conflict (id) do nothing"
+
+def run_after(table: Table, *statements: str) -> None:
+    """What a table cannot say of itself, for whoever creates it without the migrations."""
+
+    @event.listens_for(table, "after_create")
+    def run(_target: object, connection: Connection, **_: object) -> None:
+        for statement in statements:
+            connection.execute(text(statement))
 
 
-@event.listens_for(relay_state, "after_create")
-def _put_the_row_in(_target: object, connection: object, **_: object) -> None:
-    connection.execute(text(ONE_ROW))  # type: ignore[attr-defined]  # a Connection, by contract
+run_after(relay_state, "insert into relay_state (id) values (1) on conflict (id) do nothing")
+run_after(audit_events, *APPEND_ONLY)

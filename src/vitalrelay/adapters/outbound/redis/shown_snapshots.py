@@ -1,17 +1,22 @@
 """What Redis has, and the number by which a loss is noticed."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from vitalrelay.adapters.outbound.redis.keys import Keys
+from vitalrelay.adapters.outbound.redis.together import Together
+from vitalrelay.adapters.outbound.redis.verified import shown_in
 from vitalrelay.domain.errors import StoreUnreachable
 from vitalrelay.domain.packet import RESERVED_SUBJECTS, SubjectId
-from vitalrelay.domain.shown import Damaged, Shown, shown_from
+from vitalrelay.domain.shown import Damaged, Shown
 
 SCAN_COUNT = 500
+AT_ONCE = 500  # documents in one answer, so that nobody else waits long for Redis
+
+Believe = Callable[[SubjectId, bytes], Shown | Damaged]
 
 # Only upwards: two workers may put it back at once, and one may already have raised it further.
 PUT_BACK = """
@@ -30,18 +35,23 @@ def answering() -> Iterator[None]:
 
 
 class RedisShownSnapshots:
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    """``believe`` may remember what it has looked at."""
+
+    def __init__(self, redis: Redis, keys: Keys, believe: Believe = shown_in) -> None:
         self._redis = redis
         self._keys = keys
+        self._believe = believe
+        self._together = Together(self._read, AT_ONCE)
 
     async def read(self, subjects: Sequence[SubjectId]) -> list[Shown | Damaged | None]:
-        if not subjects:
-            return []
+        return await self._together(subjects) if subjects else []
+
+    async def _read(self, subjects: Sequence[SubjectId]) -> list[Shown | Damaged | None]:
         with answering():
             # MGET answers nil for a key of another type, where GET would be an error.
             stored = await self._redis.mget([self._keys.document(s) for s in subjects])
         return [
-            None if one is None else _shown(subject, one)
+            None if one is None else self._believe(subject, one)
             for subject, one in zip(subjects, stored, strict=True)
         ]
 
@@ -65,13 +75,6 @@ class RedisShownSnapshots:
     async def remove(self, subjects: Sequence[SubjectId]) -> None:
         with answering():
             await self._redis.unlink(*(self._keys.document(subject) for subject in subjects))
-
-
-def _shown(subject: SubjectId, stored: bytes) -> Shown | Damaged:
-    try:
-        return shown_from(subject, stored.decode())
-    except UnicodeDecodeError:
-        return Damaged()
 
 
 class RedisSentinel:

@@ -60,8 +60,9 @@ def screen() -> Iterator[WardScreen]:
 
 
 def header(look: Look) -> Group:
-    addresses = "  ".join(look.url + page for page in PAGES)
-    return Group(Text(NOT_A_DEVICE, "bold"), Text(f"open {addresses}"), state(look))
+    also = "  ".join(PAGES)
+    ward = Text(f"open {look.url}/ for the ward screen; also {also}")
+    return Group(Text(NOT_A_DEVICE, "bold"), ward, state(look))
 
 
 def state(look: Look) -> Text:

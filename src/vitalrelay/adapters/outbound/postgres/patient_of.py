@@ -1,0 +1,18 @@
+"""Whose alarm or review item an id names: what was ever raised is in the audit trail."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vitalrelay.domain.packet import SubjectId
+
+PATIENT_OF = text("""
+    (select demo_subject_id from patient_alarm_audit_events where alarm_id = :about limit 1)
+    union all
+    (select demo_subject_id from patient_review_queue where review_item_id = :about)
+    limit 1
+""")
+
+
+async def patient_of(connection: AsyncConnection, about: str) -> SubjectId | None:
+    subject: SubjectId | None = await connection.scalar(PATIENT_OF, {"about": about})
+    return subject
