@@ -66,5 +66,8 @@ class Evidence(Protocol):
     async def audit_heads(self) -> dict[str, Link]:
         """Where each site's audit chain says it ends."""
 
+    async def audit_of_alarm(self, alarm: str) -> Sequence[StoredEvent]:
+        """One alarm's records, whichever site's chain they are in, in no particular order."""
+
     def audit_of(self, site: str) -> AsyncIterator[StoredEvent]:
         """A site's chain from its start."""

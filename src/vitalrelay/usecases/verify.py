@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from vitalrelay.domain.chain_check import ChainCheck
+from vitalrelay.domain.chain_check import ChainCheck, joins_up
 from vitalrelay.domain.document import assessment_document, parse_document, vital_document
 from vitalrelay.domain.fingerprint import canonical_json
 from vitalrelay.domain.packet import EncounterId, PacketId, Received, SubjectId
@@ -134,6 +134,9 @@ class Verify:
                 chain.follow(event)
             chain.end(head)
             found.audit_broken += chain.broken
+            for alarm, count in chain.disjoint.items():
+                if joins_up(await self.evidence.audit_of_alarm(alarm)):
+                    found.audit_broken -= count
 
 
 @dataclass(frozen=True, slots=True)

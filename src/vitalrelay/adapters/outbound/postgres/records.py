@@ -1,8 +1,9 @@
 """What is kept, read one page or one patient at a time."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vitalrelay.adapters.outbound.postgres.connection import statement
@@ -129,8 +130,8 @@ AUDIT_HEADS = text("""
 """)
 
 # What stands beside a record is for indexes, and for people with psql.
-AUDIT_OF = text("""
-    select seq, previous_hash, hash,
+OF_AN_EVENT = """
+    seq, previous_hash, hash,
         case jsonb_typeof(payload) when 'object' then payload::text else '{}' end as payload,
         (event_id, alarm_id, demo_subject_id, site_id, action, actor_ref, reason,
             occurred_at_ms::text)
@@ -138,11 +139,19 @@ AUDIT_OF = text("""
         (payload ->> 'eventId', coalesce(payload ->> 'alarmId', payload ->> 'reviewItemId'),
             payload ->> 'subjectId', payload ->> 'siteId', payload ->> 'action',
             payload ->> 'actorRef', payload ->> 'reason', payload ->> 'occurredAtMs') as agrees
+"""
+
+AUDIT_OF = text(f"""
+    select {OF_AN_EVENT}
     from patient_alarm_audit_events
     where site_id = :site and seq > :after
     order by seq
     limit :limit
-""")
+""")  # noqa: S608 - constants of this file
+
+AUDIT_OF_ALARM = text(f"""
+    select {OF_AN_EVENT} from patient_alarm_audit_events where alarm_id = :alarm
+""")  # noqa: S608 - constants of this file
 
 
 class PostgresRecords:
@@ -242,6 +251,12 @@ class PostgresEvidence:
             rows = await connection.execute(AUDIT_HEADS)
             return {site: Link(seq, digest) for site, seq, digest in rows}
 
+    async def audit_of_alarm(self, alarm: str) -> list[StoredEvent]:
+        async with statement(self._engine) as connection:
+            return [
+                _event(row) for row in await connection.execute(AUDIT_OF_ALARM, {"alarm": alarm})
+            ]
+
     async def audit_of(self, site: str) -> AsyncIterator[StoredEvent]:
         after = 0
         while True:
@@ -249,8 +264,12 @@ class PostgresEvidence:
             async with statement(self._engine) as connection:
                 rows = (await connection.execute(AUDIT_OF, parameters)).all()
             for row in rows:
-                record = parse_document(row.payload)
-                yield StoredEvent(row.seq, row.previous_hash, row.hash, record, row.agrees)
+                yield _event(row)
             if len(rows) < PAGE:
                 return
             after = rows[-1].seq
+
+
+def _event(row: Row[Any]) -> StoredEvent:
+    record = parse_document(row.payload)
+    return StoredEvent(row.seq, row.previous_hash, row.hash, record, row.agrees)
