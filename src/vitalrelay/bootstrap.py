@@ -217,9 +217,9 @@ def reads_of(settings: Settings, storage: Storage) -> ReadSnapshots:
 
 
 def trends_of(settings: Settings, storage: Storage) -> ReadTrends:
-    """Half of the connections at most: readiness must not wait for somebody's month of values."""
-    at_once = max(1, settings.probe_pool_size // 2)
-    return ReadTrends(trends=PostgresTrends(storage.probes, at_once, patience=timedelta(seconds=1)))
+    """Few at a time: neither ingest nor readiness shall wait for somebody's month of values."""
+    at_once = max(1, settings.probe_pool_size // 4)
+    return ReadTrends(trends=PostgresTrends(storage.probes, at_once, patience=timedelta(seconds=2)))
 
 
 def feed_of(settings: Settings, storage: Storage, metrics: Metrics) -> SnapshotFeed:

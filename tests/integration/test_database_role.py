@@ -1,7 +1,11 @@
 """The application's role can do all that API and worker do; without one, everything works too."""
 
 import asyncio
+import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
@@ -29,6 +33,7 @@ from tests.worlds import a_reading
 from vitalrelay.adapters.outbound.postgres.on_call import PostgresOnCall
 from vitalrelay.bootstrap import reads_of, reconcile_of, reviews_of, trends_of, watch_of
 from vitalrelay.domain.actions import Acknowledge
+from vitalrelay.domain.errors import StorageUnavailable
 from vitalrelay.domain.packet import SubjectId
 from vitalrelay.domain.projection import ProjectionFilter
 from vitalrelay.domain.review_queue import QueueFilter
@@ -142,6 +147,36 @@ class TestTheRoleIsEnough:
         forgotten = await ForgetAnswers(begin=as_app.work, older_than=timedelta(0))()
 
         assert forgotten == len(ACTIONS)
+
+
+class TestARoleThatIsNotThere:
+    async def test_is_no_fault_of_a_packet(self, database_url: str, redis_url: str) -> None:
+        settings = settings_for(database_url, redis_url, database_role="nobody_such")
+
+        async with house(settings) as here:
+            with pytest.raises(StorageUnavailable) as raised:
+                await here.takes_in(a_reading("p-1", AT_MS))
+
+        assert raised.value.cause == "22023"
+
+    def test_is_found_by_the_doctor(self, database_url: str, redis_url: str) -> None:
+        environment = os.environ | {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "VITALRELAY_DATABASE_ROLE": "nobody_such",
+        }
+
+        ended = subprocess.run(
+            [sys.executable, "-m", "vitalrelay", "doctor", "--json"],
+            env=environment,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+        [found] = [one for one in json.loads(ended.stdout)["checks"] if one["name"] == "postgres"]
+        assert ended.returncode == 1
+        assert found["status"] == "fail"
 
 
 @pytest.fixture

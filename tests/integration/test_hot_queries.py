@@ -472,7 +472,7 @@ HOT = [
     (
         "the audit records of a site",
         records.AUDIT_OF,
-        {"site": "site-2", "after": 10_000, "limit": 1_000},
+        {"site": "site-2", "after": 10_000, "until": 2**62, "limit": 1_000},
         {BY_SITE},
         2_500,
     ),

@@ -115,7 +115,7 @@ class StorageUnavailable(TryAgain):
 
 
 class OutcomeUnknown(TryAgain):
-    """The database went away before it confirmed; repeat the same packet to find out."""
+    """The database went away before it confirmed; repeat the same request to find out."""
 
 
 class StoreUnreachable(TryAgain):

@@ -64,10 +64,10 @@ class Evidence(Protocol):
         """Every packet of a patient, in no particular order."""
 
     async def audit_heads(self) -> dict[str, Link]:
-        """Where each site's audit chain says it ends."""
+        """Where each site's audit chain says it ends, all at one moment."""
 
     async def audit_of_alarm(self, alarm: str) -> Sequence[StoredEvent]:
         """One alarm's records, whichever site's chain they are in, in no particular order."""
 
-    def audit_of(self, site: str) -> AsyncIterator[StoredEvent]:
-        """A site's chain from its start."""
+    def audit_of(self, site: str, until: int = 2**63 - 1) -> AsyncIterator[StoredEvent]:
+        """A site's chain from its start to that link: others may be adding to it."""

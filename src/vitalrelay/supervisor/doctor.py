@@ -47,7 +47,9 @@ def _wheels() -> Finding:
 
 
 async def _postgres(settings: Settings, only_ingest: bool) -> list[Finding]:
-    policy = PoolPolicy(size=1, connect_timeout_s=settings.postgres_connect_timeout)
+    policy = PoolPolicy(
+        size=1, connect_timeout_s=settings.postgres_connect_timeout, role=settings.database_role
+    )
     engine = create_engine(settings.database_url.get_secret_value(), policy, "vitalrelay-doctor")
     try:
         each = settings.pool_size + settings.probe_pool_size

@@ -129,7 +129,7 @@ class Verify:
     async def _audit(self, found: Verification) -> None:
         for site, head in (await self.evidence.audit_heads()).items():
             chain = ChainCheck()
-            async for event in self.evidence.audit_of(site):
+            async for event in self.evidence.audit_of(site, head.seq):
                 found.audit_events += 1
                 chain.follow(event)
             chain.end(head)

@@ -26,6 +26,8 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         connection = await engine.connect()
     except POSTGRES_ERRORS as error:
+        if fault_of(error) is Fault.DATA:  # a role or a setting of ours; nobody sent anything yet
+            raise StorageUnavailable(sqlstate_of(error)) from None
         raise await told_apart(engine, error) from None
     try:
         yield connection

@@ -94,11 +94,14 @@ STORED_TWICE = text("""
     from patient_signal_packets
 """)
 
-# A head that is gone, and one of a trail that begins too early or does not know how an alarm or a
-# review came to be as it is, is told as one that no record has.
+# All of one moment. A head that is gone, that is not at the end of its trail, or whose trail begins
+# too early or does not know how an alarm or a review came to be as it is, is told as one that no
+# record has.
 AUDIT_HEADS = text("""
-    with starts as (
-        select site_id, min(seq) as seq from patient_alarm_audit_events group by site_id
+    with ends as (
+        select site_id, min(seq) as first, max(seq) as last
+        from patient_alarm_audit_events
+        group by site_id
     ), unknown as (
         select p.payload ->> 'siteId' as site_id
         from patient_monitoring_snapshot_projections p
@@ -121,9 +124,9 @@ AUDIT_HEADS = text("""
         )
     )
     select site_id, coalesce(head.seq, 0) as seq,
-        coalesce(case when starts.seq = 1 and unknown.site_id is null then head.hash end, '')
-            as hash
-    from starts
+        case when ends.first = 1 and ends.last = head.seq and unknown.site_id is null
+            then head.hash else '' end as hash
+    from ends
     full join patient_alarm_audit_chains head using (site_id)
     full join unknown using (site_id)
     order by site_id
@@ -144,7 +147,7 @@ OF_AN_EVENT = """
 AUDIT_OF = text(f"""
     select {OF_AN_EVENT}
     from patient_alarm_audit_events
-    where site_id = :site and seq > :after
+    where site_id = :site and seq > :after and seq <= :until
     order by seq
     limit :limit
 """)  # noqa: S608 - constants of this file
@@ -257,10 +260,10 @@ class PostgresEvidence:
                 _event(row) for row in await connection.execute(AUDIT_OF_ALARM, {"alarm": alarm})
             ]
 
-    async def audit_of(self, site: str) -> AsyncIterator[StoredEvent]:
+    async def audit_of(self, site: str, until: int = 2**63 - 1) -> AsyncIterator[StoredEvent]:
         after = 0
         while True:
-            parameters = {"site": site, "after": after, "limit": PAGE}
+            parameters = {"site": site, "after": after, "until": until, "limit": PAGE}
             async with statement(self._engine) as connection:
                 rows = (await connection.execute(AUDIT_OF, parameters)).all()
             for row in rows:
