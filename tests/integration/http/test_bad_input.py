@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.integration.http.packets import SESSION_MS, a_packet, id_of, of_line, signals
+from tests.integration.http.packets import SESSION_MS, a_packet, id_of, now_ms, of_line, signals
 from tests.integration.http.serving import Api, until_true
 from vitalrelay.adapters.inbound.http.cursors import write_cursor
 
@@ -475,7 +475,7 @@ YEAR_MS = 365 * 86_400_000
 async def test_b46_a_clock_that_is_wrong_is_flagged_and_pins_nothing(
     client: httpx2.AsyncClient, away_ms: int, suspect: bool
 ) -> None:
-    packet = a_packet(timestampMs=SESSION_MS + 60_000 + away_ms, signals=signals(heart_rate=60))
+    packet = a_packet(timestampMs=now_ms() + away_ms, signals=signals(heart_rate=60))
     first = (await client.post(PACKETS, json=packet)).json()
     at_ms = first["receivedAtMs"]
     for late in range(1, 4):

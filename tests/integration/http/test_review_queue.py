@@ -360,8 +360,9 @@ class TestReading:
 
     async def test_conditions_hold_at_once(self, client: httpx2.AsyncClient, site: str) -> None:
         minutes = {"high": 50, "medium": 30, "low-medium": 10}
+        since_ms = now_ms() - SESSION_MS
         patients = {
-            level: await somebody(client, site, level, (60 - ago) * MINUTE_MS)
+            level: await somebody(client, site, level, since_ms + (60 - ago) * MINUTE_MS)
             for level, ago in minutes.items()
         }
         item = {level: item_of(patient) for level, patient in patients.items()}
