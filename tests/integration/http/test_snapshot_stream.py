@@ -406,6 +406,19 @@ class TestRefusals:
             await until_watched_by(client, 0)
 
 
+    async def test_who_asks_for_more_before_the_end_and_hangs_up_is_gone(
+        self, api: Api, client: httpx2.AsyncClient
+    ) -> None:
+        await until_watched_by(client, 0)
+        async with watching(api) as screen:
+            await screen.wire.send(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
+            await screen.next_of("heartbeat")
+
+        await until_watched_by(client, 0)
+        said = {line["event"] for line in await api.all_said()}
+        assert "unexpected-error" not in said
+
+
 async def watched_by(client: httpx2.AsyncClient) -> int:
     return int(await metric(client, "vitalrelay_stream_clients"))
 

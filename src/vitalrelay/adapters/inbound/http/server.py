@@ -8,7 +8,8 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from vitalrelay.adapters.inbound.http.snapshot_stream import ENDLESS
 
@@ -31,6 +32,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _write_deadline: asyncio.TimerHandle | None = None
+    _answered: RequestResponseCycle | None = None  # the others wait for their turn
     _head_bytes = 0
     _began_here = False
     _said_everything = False
@@ -97,11 +99,24 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     @property
     def _endless(self) -> bool:
-        return self.cycle is not None and ENDLESS in self.cycle.scope["state"]
+        answered = self._answered
+        return (
+            answered is not None
+            and not answered.response_complete
+            and ENDLESS in answered.scope["state"]
+        )
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._calm()
         self._calm_writing()
+        if self._answered is not None and self._answered is not self.cycle:
+            # The server tells only the last who asked.
+            self._answered.disconnected = not self._answered.response_complete
+            self._answered.message_event.set()
         super().connection_lost(exc)
 
     def _calm_writing(self) -> None:
