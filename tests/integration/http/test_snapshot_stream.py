@@ -405,7 +405,6 @@ class TestRefusals:
 
             await until_watched_by(client, 0)
 
-
     async def test_who_asks_for_more_before_the_end_and_hangs_up_is_gone(
         self, api: Api, client: httpx2.AsyncClient
     ) -> None:
