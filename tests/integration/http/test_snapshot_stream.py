@@ -143,6 +143,7 @@ async def api(http_database: str, redis_url: str) -> AsyncIterator[Api]:
         "VITALRELAY_KEY_PREFIX": KEYS.prefix,
         "VITALRELAY_STREAM_HEARTBEAT": str(HEARTBEAT_S),
         "VITALRELAY_STREAM_CLIENTS": str(SCREENS),
+        "VITALRELAY_BODY_TIMEOUT": "0.5",
     }
     with serving(http_database, redis_url, **settings) as api:
         await api.is_ready()
@@ -380,6 +381,29 @@ class TestRefusals:
         answer = await client.get(STREAM, params={"subjectID": "p-1"})
 
         assert answer.status_code == 422
+
+    @pytest.mark.parametrize(("body", "status"), [("", 408), ("{}", 408), ("[1,2]", 200)])
+    async def test_a_body_that_nobody_asked_for_has_to_come_all_the_same(
+        self, api: Api, body: str, status: int
+    ) -> None:
+        async with connected(api) as wire:
+            head = f"GET {STREAM} HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\n\r\n"
+            await wire.send(head.encode() + body.encode())
+
+            assert (await wire.head()).status == status
+
+    async def test_who_has_not_finished_asking_takes_no_place(
+        self, api: Api, client: httpx2.AsyncClient
+    ) -> None:
+        await until_watched_by(client, 0)
+        async with contextlib.AsyncExitStack() as unfinished:
+            for _ in range(SCREENS):
+                wire = await unfinished.enter_async_context(connected(api))
+                head = f"GET {STREAM} HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\n\r\n{{"
+                await wire.send(head.encode())
+
+            async with watching(api):
+                assert await watched_by(client) == 1
 
     async def test_so_many_screens_and_no_more(self, api: Api, client: httpx2.AsyncClient) -> None:
         await until_watched_by(client, 0)

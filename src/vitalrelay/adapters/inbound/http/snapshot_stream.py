@@ -50,9 +50,9 @@ class SnapshotStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises Overloaded before anything is said."""
+        while (await receive()).get("more_body"):
+            pass
         with self._feed.admitted():
-            while (await receive()).get("more_body"):
-                pass
             scope["state"][ENDLESS] = True
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             async with asyncio.TaskGroup() as both:
