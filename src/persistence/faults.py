@@ -2,6 +2,7 @@
 
 from enum import Enum
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
@@ -15,7 +16,13 @@ class Fault(Enum):
 BUSY_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
 DATA_CLASSES = ("21", "22", "23", "54")  # cardinality, data, constraint, program limit
 
-POSTGRES_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, TimeoutError)
+POSTGRES_ERRORS: tuple[type[Exception], ...] = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
 
 
 def fault_of(error: Exception) -> Fault:

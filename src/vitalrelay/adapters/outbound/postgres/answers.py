@@ -8,8 +8,8 @@ first, or finds that the first left nothing.
 from datetime import timedelta
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vitalrelay.adapters.outbound.postgres.begin import Transaction
 from vitalrelay.domain.document import Document, parse_document
 from vitalrelay.domain.errors import KeyReused
 from vitalrelay.domain.fingerprint import canonical_json
@@ -40,18 +40,18 @@ FORGET = text("""
 """)
 
 
-async def answered(connection: AsyncConnection, key: ActionKey) -> Document | None:
+async def answered(transaction: Transaction, key: ActionKey) -> Document | None:
     parameters = {"key": key.digest, "request": key.request}
-    request, answer = (await connection.execute(ANSWERED, parameters)).one()
+    [(request, answer)] = await transaction.fetch(ANSWERED, parameters)
     if request != key.request:
         raise KeyReused
     return None if answer is None else parse_document(answer)
 
 
-async def answer(connection: AsyncConnection, key: ActionKey, document: Document) -> None:
+async def answer(transaction: Transaction, key: ActionKey, document: Document) -> None:
     parameters = {"key": key.digest, "answer": canonical_json(document)}
-    await connection.execute(ANSWER, parameters)
+    await transaction.run(ANSWER, parameters)
 
 
-async def forget(connection: AsyncConnection, older_than: timedelta) -> int:
-    return (await connection.execute(FORGET, {"older_than": older_than})).rowcount
+async def forget(transaction: Transaction, older_than: timedelta) -> int:
+    return await transaction.run(FORGET, {"older_than": older_than})

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vitalrelay.adapters.outbound.postgres.begin import Transaction
 from vitalrelay.domain.audit import CHAIN_START, AuditEvent, Link, by_site, chain
 from vitalrelay.domain.chart import Assessed, Chart
 from vitalrelay.domain.document import assessment_document, review_document
@@ -91,18 +91,18 @@ AUDIT = text("""
 """)
 
 
-async def file(connection: AsyncConnection, charts: Sequence[Chart]) -> None:
+async def file(transaction: Transaction, charts: Sequence[Chart]) -> None:
     await _file_assessments(
-        connection, [(chart.subject, of) for chart in charts for of in chart.assessed.values()]
+        transaction, [(chart.subject, of) for chart in charts for of in chart.assessed.values()]
     )
     await _file_reviews(
-        connection, [(chart, item) for chart in charts for item in chart.reviews.values()]
+        transaction, [(chart, item) for chart in charts for item in chart.reviews.values()]
     )
-    await _file_audit(connection, [event for chart in charts for event in chart.audit])
+    await _file_audit(transaction, [event for chart in charts for event in chart.audit])
 
 
 async def _file_assessments(
-    connection: AsyncConnection, assessed: Sequence[tuple[SubjectId, Assessed]]
+    transaction: Transaction, assessed: Sequence[tuple[SubjectId, Assessed]]
 ) -> None:
     if not assessed:
         return
@@ -121,7 +121,7 @@ async def _file_assessments(
         "assessed": [of.at_ms for _, of in assessed],
         "payloads": [_assessment_payload(subject, of) for subject, of in assessed],
     }
-    kept = (await connection.execute(ASSESSMENTS, parameters)).all()
+    kept = await transaction.fetch(ASSESSMENTS, parameters)
     if len(kept) < len(assessed):
         raise EncounterOfAnother
 
@@ -139,7 +139,7 @@ def _assessment_payload(subject: SubjectId, assessed: Assessed) -> str:
 
 
 async def _file_reviews(
-    connection: AsyncConnection, moved: Sequence[tuple[Chart, ReviewItem]]
+    transaction: Transaction, moved: Sequence[tuple[Chart, ReviewItem]]
 ) -> None:
     if not moved:
         return
@@ -148,14 +148,14 @@ async def _file_reviews(
         "sites": [chart.site for chart, _ in moved],
         "payloads": [canonical_json(review_document(item)) for _, item in moved],
     }
-    await connection.execute(REVIEWS, parameters)
+    await transaction.run(REVIEWS, parameters)
 
 
-async def _file_audit(connection: AsyncConnection, events: Sequence[AuditEvent]) -> None:
+async def _file_audit(transaction: Transaction, events: Sequence[AuditEvent]) -> None:
     for site, of_site in by_site(events).items():
         start = {"site": site, "seq": CHAIN_START.seq, "hash": CHAIN_START.hash}
-        row = (await connection.execute(CHAIN_HEAD, start)).one()
-        head = Link(row.seq, row.hash)
+        [(seq, last_hash)] = await transaction.fetch(CHAIN_HEAD, start)
+        head = Link(seq, last_hash)
         links = chain(head, of_site)
         parameters = {
             "payloads": [canonical_json(event.record()) for event in of_site],
@@ -166,4 +166,4 @@ async def _file_audit(connection: AsyncConnection, events: Sequence[AuditEvent])
             "last_seq": links[-1].seq,
             "last_hash": links[-1].hash,
         }
-        await connection.execute(AUDIT, parameters)
+        await transaction.run(AUDIT, parameters)

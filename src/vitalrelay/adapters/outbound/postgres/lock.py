@@ -7,8 +7,8 @@ The row of a new patient was made while its packet was recorded; version 0 is an
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import TextClause, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vitalrelay.adapters.outbound.postgres.begin import Transaction
 from vitalrelay.adapters.outbound.postgres.packet_rows import received_from
 from vitalrelay.adapters.outbound.postgres.recent import RecentSnapshots
 from vitalrelay.domain.chart import Chart
@@ -57,37 +57,37 @@ Stay = tuple[SubjectId, EncounterId]
 
 
 async def lock(
-    connection: AsyncConnection, new: Sequence[Received], recent: RecentSnapshots
+    transaction: Transaction, new: Sequence[Received], recent: RecentSnapshots
 ) -> list[Chart]:
     if not new:
         return []
     ids = {projection_id(received.packet.subject) for received in new}
-    charts = await charts_of(connection, LOCK, {"projection_ids": list(ids)}, recent)
-    stays = await _recall(connection, _not_current(charts, new), new)
+    charts = await charts_of(transaction, LOCK, {"projection_ids": list(ids)}, recent)
+    stays = await _recall(transaction, _not_current(charts, new), new)
     for chart in charts:
         chart.recall(stays.get(chart.subject, {}))
     return charts
 
 
 async def lock_patient(
-    connection: AsyncConnection, subject: SubjectId, recent: RecentSnapshots
+    transaction: Transaction, subject: SubjectId, recent: RecentSnapshots
 ) -> Chart:
     ids = [projection_id(subject)]
-    [chart] = await charts_of(connection, LOCK, {"projection_ids": ids}, recent)
+    [chart] = await charts_of(transaction, LOCK, {"projection_ids": ids}, recent)
     return chart
 
 
-async def lock_due(connection: AsyncConnection, limit: int, recent: RecentSnapshots) -> list[Chart]:
-    return await charts_of(connection, LOCK_DUE, {"limit": limit}, recent)
+async def lock_due(transaction: Transaction, limit: int, recent: RecentSnapshots) -> list[Chart]:
+    return await charts_of(transaction, LOCK_DUE, {"limit": limit}, recent)
 
 
 async def charts_of(
-    connection: AsyncConnection,
+    transaction: Transaction,
     statement: TextClause,
     parameters: Mapping[str, object],
     recent: RecentSnapshots,
 ) -> list[Chart]:
-    rows = await connection.execute(statement, parameters)
+    rows = await transaction.fetch(statement, parameters)
     return [
         Chart(
             recent.read(fingerprint, version, document) if version else Snapshot(subject=subject),
@@ -110,7 +110,7 @@ def _not_current(charts: Sequence[Chart], new: Sequence[Received]) -> set[Stay]:
 
 
 async def _recall(
-    connection: AsyncConnection, wanted: set[Stay], new: Sequence[Received]
+    transaction: Transaction, wanted: set[Stay], new: Sequence[Received]
 ) -> Mapping[SubjectId, Mapping[EncounterId, Encounter]]:
     if not wanted:
         return {}
@@ -120,7 +120,7 @@ async def _recall(
         "new": [received.packet.id for received in new],
     }
     packets: dict[Stay, list[Received]] = {}
-    for row in (await connection.execute(RECALL, parameters)).mappings():
+    for row in await transaction.fetch(RECALL, parameters):
         received = received_from(row)
         packets.setdefault((received.packet.subject, received.packet.encounter), []).append(
             received

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vitalrelay.adapters.outbound.postgres.begin import Transaction
 from vitalrelay.domain.alarms import AlarmPolicy
 from vitalrelay.domain.chart import Chart
 from vitalrelay.domain.projection import projection_id
@@ -20,7 +20,7 @@ LOOK_AGAIN = text("""
 
 
 async def look_again(
-    connection: AsyncConnection, charts: Sequence[Chart], policy: AlarmPolicy
+    transaction: Transaction, charts: Sequence[Chart], policy: AlarmPolicy
 ) -> None:
     if not charts:
         return
@@ -28,4 +28,4 @@ async def look_again(
         "ids": [projection_id(chart.subject) for chart in charts],
         "looks": [look_at_ms(chart, policy) for chart in charts],
     }
-    await connection.execute(LOOK_AGAIN, parameters)
+    await transaction.run(LOOK_AGAIN, parameters)

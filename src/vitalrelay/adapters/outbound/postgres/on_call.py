@@ -6,13 +6,8 @@ from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vitalrelay.adapters.outbound.postgres.connection import statement
-from vitalrelay.domain.projection import (
-    ProjectionFilter,
-    ProjectionId,
-    ProjectionState,
-    ProjectionStatus,
-    ProjectionSummary,
-)
+from vitalrelay.domain.on_call import ProjectionFilter, ProjectionState, ProjectionSummary
+from vitalrelay.domain.projection import ProjectionId, ProjectionStatus
 
 COLUMNS = """
     projection_id, demo_subject_id, status, version, published_version, attempt_count,

@@ -5,8 +5,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vitalrelay.adapters.outbound.postgres.begin import Transaction
 from vitalrelay.adapters.outbound.postgres.recent import RecentSnapshots
 from vitalrelay.domain.alarms import AlarmPolicy
 from vitalrelay.domain.chart import Chart
@@ -52,7 +52,7 @@ OWE = text("""
 
 
 async def owe(
-    connection: AsyncConnection,
+    transaction: Transaction,
     wanted: Sequence[Chart],
     lease_for: timedelta,
     recent: RecentSnapshots,
@@ -77,8 +77,8 @@ async def owe(
         "lease": lease,
         "lease_for": lease_for,
     }
-    rows = await connection.execute(OWE, parameters)
-    incarnations: dict[str, int] = dict(rows.all())
+    rows = await transaction.fetch(OWE, parameters)
+    incarnations: dict[str, int] = dict(rows)
     return [
         Claim(
             subject=snapshot.subject,

@@ -1,8 +1,8 @@
 """Whose alarm or review item an id names: what was ever raised is in the audit trail."""
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vitalrelay.adapters.outbound.postgres.begin import Transaction
 from vitalrelay.domain.packet import SubjectId
 
 PATIENT_OF = text("""
@@ -13,6 +13,6 @@ PATIENT_OF = text("""
 """)
 
 
-async def patient_of(connection: AsyncConnection, about: str) -> SubjectId | None:
-    subject: SubjectId | None = await connection.scalar(PATIENT_OF, {"about": about})
-    return subject
+async def patient_of(transaction: Transaction, about: str) -> SubjectId | None:
+    rows = await transaction.fetch(PATIENT_OF, {"about": about})
+    return SubjectId(rows[0][0]) if rows else None

@@ -10,9 +10,10 @@ them there, and locking in id order is enough to keep two units from waiting bot
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from asyncpg import Record
+from sqlalchemy import text
 
+from vitalrelay.adapters.outbound.postgres.begin import Transaction
 from vitalrelay.domain.document import assessment_from, parse_document
 from vitalrelay.domain.fingerprint import canonical_json, fingerprint
 from vitalrelay.domain.packet import (
@@ -96,15 +97,15 @@ class Sent:
 
 
 async def record(
-    connection: AsyncConnection, packets: Sequence[Packet], names: Names
+    transaction: Transaction, packets: Sequence[Packet], names: Names
 ) -> list[Recorded]:
     sent = [_sent(packet) for packet in packets]
     first: dict[PacketId, Sent] = {}
     for one in sent:
         first.setdefault(one.packet.id, one)
-    rows = await connection.execute(RECORD, _parameters(list(first.values()), names))
-    kept: dict[str, int] = dict(rows.all())
-    before = await _stored_before(connection, [name for name in first if name not in kept])
+    rows = await transaction.fetch(RECORD, _parameters(list(first.values()), names))
+    kept: dict[str, int] = dict(rows)
+    before = await _stored_before(transaction, [name for name in first if name not in kept])
     return [_answer(one, first, kept, before) for one in sent]
 
 
@@ -134,20 +135,18 @@ def _parameters(sent: Sequence[Sent], names: Names) -> Mapping[str, object]:
     }
 
 
-async def _stored_before(
-    connection: AsyncConnection, packet_ids: Sequence[str]
-) -> dict[str, RowMapping]:
+async def _stored_before(transaction: Transaction, packet_ids: Sequence[str]) -> dict[str, Record]:
     if not packet_ids:
         return {}
-    rows = await connection.execute(STORED_BEFORE, {"packet_ids": packet_ids})
-    return {row["packet_id"]: row for row in rows.mappings()}
+    rows = await transaction.fetch(STORED_BEFORE, {"packet_ids": packet_ids})
+    return {row["packet_id"]: row for row in rows}
 
 
 def _answer(
     sent: Sent,
     first: Mapping[PacketId, Sent],
     kept: Mapping[str, int],
-    before: Mapping[str, RowMapping],
+    before: Mapping[str, Record],
 ) -> Recorded:
     packet_id = sent.packet.id
     if packet_id in before:
@@ -163,6 +162,6 @@ def _answer(
     return Duplicate(received.at_ms, received.clock_suspect, None)
 
 
-def _standing(row: RowMapping) -> Standing:
+def _standing(row: Record) -> Standing:
     assessment = assessment_from(parse_document(row["assessment"]))
     return Standing(row["version"], row["payload_fingerprint"], assessment)
