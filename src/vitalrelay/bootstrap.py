@@ -25,7 +25,7 @@ from vitalrelay.adapters.inbound.http.app import create_app
 from vitalrelay.adapters.inbound.http.middleware import request_id
 from vitalrelay.adapters.inbound.http.services import Services
 from vitalrelay.adapters.inbound.logs import set_up_logs
-from vitalrelay.adapters.inbound.metrics import Metrics
+from vitalrelay.adapters.inbound.metrics import DeliveryMetrics, Metrics
 from vitalrelay.adapters.inbound.snapshot_feed import FeedLimits, SnapshotFeed
 from vitalrelay.adapters.outbound.health import StorageHealth
 from vitalrelay.adapters.outbound.postgres.audit_trail import PostgresAuditTrail
@@ -47,7 +47,7 @@ from vitalrelay.adapters.outbound.redis.verified import Verified
 from vitalrelay.domain.alarms import AlarmPolicy
 from vitalrelay.domain.breaker import Breaker
 from vitalrelay.domain.news2 import News2
-from vitalrelay.domain.projection import RelayReport, RetryPolicy
+from vitalrelay.domain.projection import RetryPolicy
 from vitalrelay.settings import Settings, read_settings
 from vitalrelay.startup import greet, greeting
 from vitalrelay.supervisor.readiness import announce
@@ -250,10 +250,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await stack.enter_async_context(greeting(settings, storage.probes))
         relay = relay_of(settings, storage)
 
-        def report(of_turn: RelayReport, took_s: float) -> None:
-            metrics.relayed("immediate", of_turn, took_s, relay.breaker)
-
-        delivery = Delivery(relay.deliver, report, settings.relay_batch)
+        observer = DeliveryMetrics(metrics, relay.breaker)
+        delivery = Delivery(relay, observer, settings.relay_batch)
         stack.push_async_callback(delivery.close)
         begin = work_of(settings, storage)
         commits = GroupCommit(

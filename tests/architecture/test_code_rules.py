@@ -34,6 +34,9 @@ LONGER_FILES = {
 
 EVERYTHING_CAUGHT = {
     "src/vitalrelay/adapters/inbound/group_commit.py:GroupCommit._store": "said, and not shared",
+    "src/vitalrelay/adapters/inbound/delivery.py:Delivery._publish_some": "said, and falls due",
+    "src/vitalrelay/adapters/inbound/delivery.py:Delivery._settle_some": "said, and falls due",
+    "src/vitalrelay/adapters/outbound/redis/together.py:Together._answer": "all who asked raise it",
     "src/vitalrelay/adapters/inbound/http/middleware.py:RequestEnvelope.__call__": "the outermost",
     "src/vitalrelay/adapters/inbound/snapshot_feed.py:SnapshotFeed._read": "said, and told on",
     "src/vitalrelay/replay/read_ahead.py:ReadAhead._read": "the reader raises it",

@@ -34,8 +34,8 @@ from vitalrelay.adapters.outbound.postgres.on_call import PostgresOnCall
 from vitalrelay.bootstrap import reads_of, reconcile_of, reviews_of, trends_of, watch_of
 from vitalrelay.domain.actions import Acknowledge
 from vitalrelay.domain.errors import StorageUnavailable
+from vitalrelay.domain.on_call import ProjectionFilter
 from vitalrelay.domain.packet import SubjectId
-from vitalrelay.domain.projection import ProjectionFilter
 from vitalrelay.domain.review_queue import QueueFilter
 from vitalrelay.domain.trend import Asked
 from vitalrelay.embedded import EmbeddedPostgres, missing_wheels

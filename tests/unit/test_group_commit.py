@@ -5,14 +5,13 @@ A wait without an end, and nobody left to end it, fails the test at once.
 """
 
 import asyncio
-import selectors
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
 
 import pytest
 
+from tests.clock import run
 from tests.support import NOW_MS, a_claim, a_packet, an_assessment
 from vitalrelay.adapters.inbound.group_commit import Answer, GroupCommit, GroupLimits
 from vitalrelay.domain.errors import (
@@ -28,42 +27,11 @@ from vitalrelay.domain.packet import Packet
 from vitalrelay.domain.projection import Claim
 from vitalrelay.domain.receipt import Conflict, Receipt, Standing, Stored
 
-T = TypeVar("T")
 Committed = tuple[list[Receipt], list[Claim]]
 
 LINGER_S = 0.003
-LOOK_S = 1e-9
 AT_ONCE_S = 1e-6
 STANDING = Standing(1, "sha256:0", an_assessment())
-
-
-class JumpingSelector(selectors.DefaultSelector):
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        events = super().select(0)
-        if not events and timeout is None:
-            raise AssertionError("everybody waits, and nothing will ever happen")
-        self.now += 0 if events or timeout is None else timeout
-        return events
-
-
-class ClockLoop(asyncio.SelectorEventLoop):
-    """Time passes while everybody waits, and by ``step_s`` at each look at the clock."""
-
-    def __init__(self, step_s: float) -> None:
-        self._jumping = JumpingSelector()
-        self._step_s = step_s
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        self._jumping.now += self._step_s
-        return self._jumping.now
-
-
-def run(story: Callable[[], Coroutine[Any, Any, T]], step_s: float = LOOK_S) -> T:
-    with asyncio.Runner(loop_factory=lambda: ClockLoop(step_s)) as runner:
-        return runner.run(story())
 
 
 def stored(packet: Packet) -> Stored:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_group_commit import run
+from tests.clock import run
 from vitalrelay.adapters.inbound.snapshot_feed import FeedLimits, SnapshotFeed
 from vitalrelay.adapters.inbound.snapshot_screen import Streamed
 from vitalrelay.adapters.outbound.memory.snapshot_events import MemorySnapshotEvents

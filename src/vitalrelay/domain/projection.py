@@ -124,45 +124,13 @@ class ProjectionStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectionState:
-    """What on-call sees of a projection; never its content. Times in milliseconds."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A claim that was tried: what the store said, and what is to become of it."""
 
-    projection_id: ProjectionId
-    subject: SubjectId
-    status: ProjectionStatus
-    version: int
-    published_version: int | None
-    attempt_count: int
-    last_error: str | None
-    pending_since_ms: int | None
-    due_at_ms: int | None
-    updated_at_ms: int
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectionFilter:
-    """Which projections are meant. All conditions hold at once; None asks for nothing."""
-
-    status: ProjectionStatus | None = None
-    older_than: timedelta | None = None
-    subject: SubjectId | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectionSummary:
-    """How much is owed, how long already, and how much waits for an operator."""
-
-    pending: int
-    published: int
-    failed: int
-    due: int
-    given_up: int
-    oldest_unpublished_ms: int | None  # age of the oldest; None when nothing is owed
-    oldest_unpublished_high_ms: int | None
-    last_complete_sweep_ms: int | None  # when, milliseconds since 1970
-    incarnation: int
+    claim: Claim
+    outcome: Outcome
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +154,13 @@ class RelayReport:
         return self.claimed > 0 and self.handed_back == 0
 
     @classmethod
-    def of(
-        cls, judged: Sequence[tuple[Claim, Verdict]], settled: int, outcomes: Sequence[Outcome]
-    ) -> "RelayReport":
-        verdicts = [type(verdict) for _, verdict in judged]
+    def of(cls, judged: Sequence[Judged], settled: int) -> "RelayReport":
+        verdicts = [type(one.verdict) for one in judged]
         return cls(
             published=verdicts.count(Published),
             retried=verdicts.count(RetryLater),
             handed_back=verdicts.count(HandBack),
             given_up=verdicts.count(GiveUp),
             lost=len(judged) - settled,
-            outcomes=tuple(outcomes),
+            outcomes=tuple(one.outcome for one in judged),
         )

@@ -3,12 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from vitalrelay.domain.projection import (
-    ProjectionFilter,
-    ProjectionId,
-    ProjectionState,
-    ProjectionSummary,
-)
+from vitalrelay.domain.on_call import ProjectionFilter, ProjectionState, ProjectionSummary
+from vitalrelay.domain.projection import ProjectionId
 
 
 class OnCall(Protocol):

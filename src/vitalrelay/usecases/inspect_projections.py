@@ -3,12 +3,8 @@
 from dataclasses import dataclass
 
 from vitalrelay.domain.errors import CountChanged, NotFound
-from vitalrelay.domain.projection import (
-    ProjectionFilter,
-    ProjectionId,
-    ProjectionState,
-    ProjectionSummary,
-)
+from vitalrelay.domain.on_call import ProjectionFilter, ProjectionState, ProjectionSummary
+from vitalrelay.domain.projection import ProjectionId
 from vitalrelay.ports.on_call import OnCall
 
 EVERYTHING = ProjectionFilter()

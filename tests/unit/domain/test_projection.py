@@ -9,6 +9,7 @@ from vitalrelay.domain.packet import SubjectId
 from vitalrelay.domain.projection import (
     GiveUp,
     HandBack,
+    Judged,
     Landed,
     Outcome,
     Published,
@@ -110,10 +111,20 @@ def test_a_report_counts_verdicts_and_what_was_lost():
         HandBack(SECOND, "away"),
         GiveUp("no"),
     ]
-    judged = [(a_claim(f"p-{n}"), verdict) for n, verdict in enumerate(verdicts)]
-    outcomes = [Landed.WRITTEN, Landed.UNCHANGED, Refused("no"), Unreachable("away"), Refused("no")]
+    outcomes: list[Outcome] = [
+        Landed.WRITTEN,
+        Landed.UNCHANGED,
+        Refused("no"),
+        Unreachable("away"),
+        Refused("no"),
+    ]
 
-    report = RelayReport.of(judged, settled=3, outcomes=outcomes)
+    judged = [
+        Judged(a_claim(f"p-{n}"), outcome, verdict)
+        for n, (outcome, verdict) in enumerate(zip(outcomes, verdicts, strict=True))
+    ]
+
+    report = RelayReport.of(judged, settled=3)
 
     assert report == RelayReport(
         published=2, retried=1, handed_back=1, given_up=1, lost=2, outcomes=tuple(outcomes)

@@ -9,14 +9,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from vitalrelay.adapters.inbound.snapshot_screen import Streamed
 from vitalrelay.domain.breaker import Breaker, BreakerState
 from vitalrelay.domain.errors import TryAgain
-from vitalrelay.domain.projection import (
-    Landed,
-    Outcome,
-    ProjectionSummary,
-    Refused,
-    RelayReport,
-    Unreachable,
-)
+from vitalrelay.domain.on_call import ProjectionSummary
+from vitalrelay.domain.projection import Judged, Landed, Outcome, Refused, RelayReport, Unreachable
 from vitalrelay.domain.shown import Difference
 from vitalrelay.usecases.reconcile_snapshots import SweepReport, Watched
 
@@ -38,7 +32,7 @@ HELP = {
     "commit_duration_seconds": "The transaction itself",
     "commit_splits": "Groups run again in two parts, to set one packet apart",
     "publish": "Publishes by path (immediate, worker) and outcome",
-    "publish_duration_seconds": "One turn: publish, judge, settle",
+    "publish_duration_seconds": "The publish of one immediate batch, or one turn of the worker",
     "lease_lost": "Verdicts that came too late to count",
     "given_up": "Projections given up",
     "relay_last_round_timestamp_seconds": "The relay's last turn",
@@ -141,13 +135,20 @@ class Metrics:
 
     def relayed(self, path: str, report: RelayReport, took_s: float, breaker: Breaker) -> None:
         """One turn of the relay; ``path`` is immediate or worker."""
+        self.published(path, report.outcomes, took_s, breaker)
+        self.settled(path, report)
+
+    def published(
+        self, path: str, outcomes: Sequence[Outcome], took_s: float, breaker: Breaker
+    ) -> None:
         self.last_round.set_to_current_time()
         self.breaker.set(breaker.state is not BreakerState.CLOSED)
-        if not report.outcomes:
-            return
-        self.publish_took.labels(path).observe(took_s)
-        for outcome in report.outcomes:
+        if outcomes:
+            self.publish_took.labels(path).observe(took_s)
+        for outcome in outcomes:
             self.publish.labels(path, outcome_word(outcome)).inc()
+
+    def settled(self, path: str, report: RelayReport) -> None:
         self.lost.labels(path).inc(report.lost)
         self.given_up.labels(path).inc(report.given_up)
 
@@ -187,6 +188,21 @@ class Metrics:
         self.oldest.labels("any").set((summary.oldest_unpublished_ms or 0) / 1000)
         self.oldest.labels("high").set((summary.oldest_unpublished_high_ms or 0) / 1000)
         self.last_sweep.set((summary.last_complete_sweep_ms or 0) / 1000)
+
+
+class DeliveryMetrics:
+    """Of what is published beside the answers."""
+
+    def __init__(self, metrics: Metrics, breaker: Breaker) -> None:
+        self._metrics = metrics
+        self._breaker = breaker
+
+    def published(self, judged: Sequence[Judged], took_s: float) -> None:
+        outcomes = [one.outcome for one in judged]
+        self._metrics.published("immediate", outcomes, took_s, self._breaker)
+
+    def settled(self, report: RelayReport) -> None:
+        self._metrics.settled("immediate", report)
 
 
 def outcome_word(outcome: Outcome) -> str:

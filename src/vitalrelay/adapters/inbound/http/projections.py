@@ -12,14 +12,9 @@ from vitalrelay.adapters.inbound.http.cursors import next_link, read_cursor, wri
 from vitalrelay.adapters.inbound.http.documents import json_response
 from vitalrelay.adapters.inbound.http.openapi import problems
 from vitalrelay.adapters.inbound.http.services import OfApp
+from vitalrelay.domain.on_call import ProjectionFilter, ProjectionState, ProjectionSummary
 from vitalrelay.domain.packet import ID, SubjectId
-from vitalrelay.domain.projection import (
-    ProjectionFilter,
-    ProjectionId,
-    ProjectionState,
-    ProjectionStatus,
-    ProjectionSummary,
-)
+from vitalrelay.domain.projection import ProjectionId, ProjectionStatus
 
 log = structlog.get_logger()
 router = APIRouter(prefix="/v1/projections", tags=["projections"])

@@ -11,7 +11,7 @@ from vitalrelay.adapters.outbound.postgres.connection import transaction
 from vitalrelay.adapters.outbound.postgres.on_call import PostgresOnCall
 from vitalrelay.adapters.outbound.postgres.schema import SchemaMismatch, check_revision
 from vitalrelay.domain.errors import TryAgain
-from vitalrelay.domain.projection import ProjectionSummary
+from vitalrelay.domain.on_call import ProjectionSummary
 
 OLDEST_VERSION = 150_000
 CLOCK_OFF_S = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from vitalrelay.domain.projection import ProjectionState
+from vitalrelay.domain.on_call import ProjectionState
 
 
 def document(state: ProjectionState) -> dict[str, object]:

@@ -21,14 +21,9 @@ from vitalrelay.adapters.inbound.cli.terminal import (
 from vitalrelay.adapters.inbound.cli.tools import Operations, Tools
 from vitalrelay.adapters.inbound.cli.work.projection_table import document, table
 from vitalrelay.domain.errors import CountChanged, NotFound
+from vitalrelay.domain.on_call import ProjectionFilter, ProjectionState
 from vitalrelay.domain.packet import ID, SubjectId
-from vitalrelay.domain.projection import (
-    ProjectionFilter,
-    ProjectionId,
-    ProjectionState,
-    ProjectionStatus,
-    projection_id,
-)
+from vitalrelay.domain.projection import ProjectionId, ProjectionStatus, projection_id
 
 log = structlog.get_logger()
 
