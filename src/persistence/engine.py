@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import event
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 SERVER_SETTINGS = {
@@ -39,7 +42,7 @@ def create_engine(database_url: str, policy: PoolPolicy, application_name: str) 
     }
     if policy.role:
         settings["role"] = policy.role
-    return create_async_engine(
+    engine = create_async_engine(
         driver_url(database_url),
         pool_size=policy.size,
         max_overflow=policy.overflow,
@@ -54,6 +57,18 @@ def create_engine(database_url: str, policy: PoolPolicy, application_name: str) 
             "server_settings": settings,
         },
     )
+    event.listen(engine.sync_engine, "checkout", _is_still_there)
+    return engine
+
+
+def _is_still_there(connection: AsyncAdapt_asyncpg_connection, *_: object) -> None:
+    """
+    What the server hung up on is known without asking it; a new one is made instead.
+
+    As a rule it hung up on all of them: none that is older is lent any more.
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def driver_url(database_url: str) -> str:
