@@ -6,7 +6,8 @@ dropped to keep up.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, closing
 from typing import Final
 
 from vitalrelay.replay.acknowledgements import acknowledgement_log
@@ -91,24 +92,26 @@ class Run:
             self._offering = deliveries.create_task(self._offer(deliveries))
 
     async def _offer(self, deliveries: asyncio.TaskGroup) -> None:
-        async for shipment in self._shipments():
-            if self._over(shipment):
-                return
-            await self._until(shipment.due_s)
-            await self._room.acquire()
-            lane = await self._lanes.take()
-            self._tally.plan(shipment.sendings)
-            delivery = deliveries.create_task(self._courier.deliver(shipment, lane))
-            delivery.add_done_callback(lambda _: self._room.release())
+        async with aclosing(self._shipments()) as shipments:
+            async for shipment in shipments:
+                if self._over(shipment):
+                    return
+                await self._until(shipment.due_s)
+                await self._room.acquire()
+                lane = await self._lanes.take()
+                self._tally.plan(shipment.sendings)
+                delivery = deliveries.create_task(self._courier.deliver(shipment, lane))
+                delivery.add_done_callback(lambda _: self._room.release())
 
-    async def _shipments(self) -> AsyncIterator[Shipment]:
+    async def _shipments(self) -> AsyncGenerator[Shipment, None]:
         shipments = self._plan.shipments()
         if self._plan.source.may_block:
             async for shipment in ReadAhead(shipments):
                 yield shipment
         else:
-            for shipment in shipments:
-                yield shipment
+            with closing(self._plan.source):
+                for shipment in shipments:
+                    yield shipment
 
     def _over(self, shipment: Shipment) -> bool:
         """What is due in time is sent, however late it gets."""

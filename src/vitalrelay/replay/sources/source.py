@@ -1,6 +1,6 @@
 """A stream of packets, with what has to be known to send it well."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from vitalrelay.replay.pacing import AsFastAsPossible, Pace
@@ -39,3 +39,8 @@ class Source:
     asked: Pace | None = None
     late_by_s: float = 0.0
     may_block: bool = False
+
+    def close(self) -> None:
+        """Let go of a file that was not read to its end; not while another thread reads it."""
+        if isinstance(self.packets, Generator):
+            self.packets.close()
