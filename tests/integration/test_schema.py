@@ -506,7 +506,7 @@ def tomorrows_source(tmp_path: Path) -> Path:
     """This code one release on: it speaks a schema that the database does not have yet."""
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     schema = tmp_path / "src/vitalrelay/adapters/outbound/postgres/schema.py"
-    today, tomorrow = f'"{HEAD}")', f'"{HEAD}", "9999_tomorrow")'
+    today, tomorrow = f'"{HEAD}",', f'"{HEAD}", "9999_tomorrow",'
     assert today in schema.read_text()
     schema.write_text(schema.read_text().replace(today, tomorrow))
     return tmp_path

@@ -7,7 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from vitalrelay.adapters.outbound.postgres.tables import metadata
 
 # Oldest first; a test holds it against alembic/.
-REVISIONS = ("0001_patient_risk_baseline", "0002_actions_and_silence")
+REVISIONS = (
+    "0001_patient_risk_baseline",
+    "0002_actions_and_silence",
+    "0003_payloads_without_statistics",
+)
 UNDEFINED_TABLE = "42P01"
 
 REVISION = text("select version_num from alembic_version")

@@ -230,3 +230,5 @@ def run_after(table: Table, *statements: str) -> None:
 
 run_after(relay_state, "insert into relay_state (id) values (1) on conflict (id) do nothing")
 run_after(audit_events, *APPEND_ONLY)
+for table in (packets, assessments, review_queue, audit_events, projections):
+    run_after(table, f"alter table {table.name} alter payload set statistics 0")
