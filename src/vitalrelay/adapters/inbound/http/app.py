@@ -7,8 +7,10 @@ from typing import Any
 import structlog
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from vitalrelay.adapters.inbound.http import (
     alarms,
@@ -23,6 +25,7 @@ from vitalrelay.adapters.inbound.http import (
     trends,
     ward,
 )
+from vitalrelay.adapters.inbound.http.front_door import FrontDoor, Handlers
 from vitalrelay.adapters.inbound.http.middleware import RequestEnvelope
 from vitalrelay.adapters.inbound.http.openapi import with_problems
 from vitalrelay.adapters.inbound.http.problems import (
@@ -41,8 +44,7 @@ log = structlog.get_logger()
 
 Open = Callable[[], AbstractAsyncContextManager[Services]]
 
-# Found first, and without a look into the other routers.
-DIRECT = (signal_packets.direct, snapshots.direct)
+FRONT = (signal_packets.front, snapshots.front)
 ROUTERS = (
     signal_packets.router,
     signal_packet_batch.router,
@@ -58,6 +60,19 @@ ROUTERS = (
 )
 
 
+class Application(FastAPI):
+    """Whatever does not go in by the front door takes the framework's way."""
+
+    front_door: FrontDoor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.front_door.is_for(scope):
+            scope["app"] = self
+            await self.front_door.enter(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(open_services: Open, version: str, body_timeout_s: float) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -65,7 +80,7 @@ def create_app(open_services: Open, version: str, body_timeout_s: float) -> Fast
             app.state.services = services
             yield
 
-    app = FastAPI(
+    app = Application(
         title="vitalrelay",
         version=version,
         description="A secondary display and notification system; not a medical device.",
@@ -77,16 +92,16 @@ def create_app(open_services: Open, version: str, body_timeout_s: float) -> Fast
         redirect_slashes=False,
         dependencies=[Depends(only_known_parameters)],
     )
-    for router in DIRECT:
-        app.router.routes.extend(router.routes)
+    front = [route for router in FRONT for route in router.routes if isinstance(route, APIRoute)]
+    app.router.routes.extend(front)
     for router in ROUTERS:
         app.include_router(router)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     app.add_middleware(RequestEnvelope, body_timeout_s=body_timeout_s)
-    for kind in OURS:
-        app.add_exception_handler(kind, our_error)
-    app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(RequestValidationError, validation_error)
-    app.add_exception_handler(ClientDisconnect, hung_up)
+    app.front_door = FrontDoor(
+        front, lambda inner: RequestEnvelope(inner, body_timeout_s), HANDLERS
+    )
     _describe(app)
     return app
 
@@ -140,6 +155,14 @@ async def validation_error(request: Request, error: Exception) -> Response:
 async def hung_up(_request: Request, _error: Exception) -> Response:
     """Nobody is there to be answered."""
     return Response(status_code=400)
+
+
+HANDLERS: Handlers = {
+    **dict.fromkeys(OURS, our_error),
+    HTTPException: http_error,
+    RequestValidationError: validation_error,
+    ClientDisconnect: hung_up,
+}
 
 
 def answer(request: Request, problem: Problem, headers: Any = None) -> Response:

@@ -10,8 +10,8 @@ from vitalrelay.adapters.inbound.http.bodies import (
     whole_body,
 )
 from vitalrelay.adapters.inbound.http.cursors import next_link, read_cursor, write_cursor
-from vitalrelay.adapters.inbound.http.direct_route import DirectRoute
 from vitalrelay.adapters.inbound.http.documents import json_of, json_response
+from vitalrelay.adapters.inbound.http.front_door import JSON, Prepared
 from vitalrelay.adapters.inbound.http.openapi import PACKET_BODY, problems
 from vitalrelay.adapters.inbound.http.packet_in import read_packet
 from vitalrelay.adapters.inbound.http.services import OfApp, services
@@ -22,12 +22,12 @@ from vitalrelay.domain.receipt import Conflict, Receipt, Stored
 from vitalrelay.ports.records import PacketCursor
 
 router = APIRouter(tags=["packets"])
-direct = APIRouter(tags=["packets"], route_class=DirectRoute)
+front = APIRouter(tags=["packets"])
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-@direct.post(
+@front.post(
     "/v1/signal-packets",
     status_code=201,
     operation_id="postSignalPacket",
@@ -45,7 +45,7 @@ async def post_packet(request: Request) -> Response:
     match receipt:
         case Stored():
             status = 200 if receipt.duplicate else 201
-            return Response(json_of(receipt_out(receipt)), status, media_type="application/json")
+            return Prepared(status, JSON, json_of(receipt_out(receipt)).encode())
         case Conflict():
             raise PacketConflict
         case _:

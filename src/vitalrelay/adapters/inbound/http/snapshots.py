@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, TypeAdapter, ValidationError
 
 from vitalrelay.adapters.inbound.http.cursors import next_link, read_cursor, write_cursor
-from vitalrelay.adapters.inbound.http.direct_route import DirectRoute, Prepared
 from vitalrelay.adapters.inbound.http.documents import json_of
+from vitalrelay.adapters.inbound.http.front_door import JSON, Prepared
 from vitalrelay.adapters.inbound.http.openapi import problems
 from vitalrelay.adapters.inbound.http.query import only_known_parameters, refused
 from vitalrelay.adapters.inbound.http.services import OfApp, services
@@ -18,7 +18,7 @@ from vitalrelay.domain.packet import ID, SubjectId
 from vitalrelay.usecases.read_snapshots import Page, Read
 
 router = APIRouter(tags=["snapshots"])
-direct = APIRouter(tags=["snapshots"], route_class=DirectRoute)
+front = APIRouter(tags=["snapshots"])
 
 MANY = 200
 CACHE = "private, no-cache"
@@ -50,7 +50,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@direct.get(
+@front.get(
     "/v1/subjects/{subject_id}/snapshot",
     operation_id="getSnapshot",
     openapi_extra=PARAMETERS,
@@ -128,7 +128,7 @@ def answer(request: Request, read: Read) -> Response:
     ]
     if has_already(request, tag):
         return Prepared(304, headers)
-    return Prepared(200, [*headers, (b"content-type", b"application/json")], shown.text.encode())
+    return Prepared(200, headers + JSON, shown.text.encode())
 
 
 def has_already(request: Request, tag: bytes) -> bool:
