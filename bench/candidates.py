@@ -27,6 +27,17 @@ def naive(ground: Ground, database_url: str, processes: int) -> Iterator[str]:
 
 
 @contextmanager
+def noop(processes: int) -> Iterator[str]:
+    port = free_port()
+    arguments = ["-m", "uvicorn", "bench.noop:app", "--port", str(port), "--no-access-log"]
+    arguments += ["--workers", str(processes)] if processes > 1 else []
+    with process(arguments, {}):
+        url = f"http://127.0.0.1:{port}"
+        wait_for(url)
+        yield url
+
+
+@contextmanager
 def ours(ground: Ground, database_url: str, processes: int) -> Iterator[str]:
     port = free_port()
     environment = {

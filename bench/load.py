@@ -25,12 +25,16 @@ SILENCE_S = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """``lines``: packets in one request, 1 for the single POST. ``rate``: requests a second."""
+    """
+    ``lines``: packets in one request, 1 for the single POST; ``patients``: whom each connection's
+    packets are about, in turn. ``rate``: requests a second.
+    """
 
     url: str
     connections: int
     seconds: float
     lines: int = 1
+    patients: int = 1
     rate: float | None = None
 
 
@@ -49,24 +53,47 @@ def drive(load: Load) -> Driven:
     return Driven(**json.loads(done.stdout))
 
 
-def packets(gateway: int) -> Iterator[bytes]:
-    """A gateway's stream, about 0.5 kB each, from now on; every run has devices of its own."""
+def packets(gateway: int, patients: int = 1) -> Iterator[bytes]:
+    """
+    A gateway's stream, about 1.2 kB each, from now on, of each of its patients in turn.
+
+    Every run has devices of its own.
+    """
     run = time.time_ns()
     chance = random.Random(run + gateway)
     now_ms = run // 1_000_000 - 86_400_000
     while True:
         now_ms += 1
-        yield (
-            f'{{"siteId":"bench","deviceId":"gateway-{gateway}-{run}","subjectId":"patient-{gateway}",'
-            f'"encounterId":"stay-{gateway}","timestampMs":{now_ms},"signals":['
-            f'{{"code":"heart_rate","value":{chance.randrange(70, 85)},"unit":"/min"}},'
-            f'{{"code":"spo2","value":{chance.randrange(960, 995) / 10},"unit":"%"}},'
-            f'{{"code":"respiratory_rate","value":{chance.randrange(13, 19)},"unit":"/min"}},'
-            f'{{"code":"systolic_bp","value":{chance.randrange(115, 135)},"unit":"mm[Hg]"}},'
-            f'{{"code":"temperature","value":{chance.randrange(365, 376) / 10},"unit":"Cel"}},'
-            f'{{"code":"consciousness","value":"A"}},'
-            f'{{"code":"supplemental_oxygen","value":false}}]}}'
-        ).encode()
+        patient = gateway * patients + now_ms % patients
+        yield packet(f"gateway-{patient}-{run}", patient, now_ms, chance)
+
+
+def packet(device: str, patient: int, at_ms: int, chance: random.Random) -> bytes:
+    """What a monitor sends that measures everything, each value with its moment and quality."""
+    measured = f'"measuredAtMs":{at_ms},"quality":"good"'
+    signals = [
+        ("heart_rate", chance.randrange(70, 85), "/min"),
+        ("pulse_rate", chance.randrange(70, 85), "/min"),
+        ("spo2", chance.randrange(960, 995) / 10, "%"),
+        ("respiratory_rate", chance.randrange(13, 19), "/min"),
+        ("systolic_bp", chance.randrange(115, 135), "mm[Hg]"),
+        ("diastolic_bp", chance.randrange(70, 85), "mm[Hg]"),
+        ("mean_bp", chance.randrange(85, 95), "mm[Hg]"),
+        ("perfusion_index", chance.randrange(10, 40) / 10, "%"),
+        ("temperature", chance.randrange(365, 376) / 10, "Cel"),
+    ]
+    said = [
+        f'{{"code":"{code}","value":{value},"unit":"{unit}",{measured}}}'
+        for code, value, unit in signals
+    ]
+    said += [
+        f'{{"code":"consciousness","value":"A",{measured}}}',
+        f'{{"code":"supplemental_oxygen","value":false,{measured}}}',
+    ]
+    return (
+        f'{{"siteId":"bench","deviceId":"{device}","subjectId":"patient-{patient}",'
+        f'"encounterId":"stay-{patient}","timestampMs":{at_ms},"signals":[{",".join(said)}]}}'
+    ).encode()
 
 
 async def run(load: Load) -> Driven:
@@ -77,7 +104,7 @@ async def run(load: Load) -> Driven:
     counts = [0, 0]
 
     async def one_gateway(number: int) -> None:
-        lane, stream = Lane(target, SILENCE_S), packets(number)
+        lane, stream = Lane(target, SILENCE_S), packets(number, load.patients)
         head = target.head(ONE_PACKET if load.lines == 1 else MANY_PACKETS)
         due = started + number / (load.rate or 1)
         while loop.time() < until:

@@ -33,6 +33,7 @@ from vitalrelay.domain.news2 import News2
 from vitalrelay.domain.packet import (
     EncounterId,
     Packet,
+    Quality,
     Received,
     Signal,
     SubjectId,
@@ -46,6 +47,8 @@ class SignalIn(BaseModel):
     code: str
     value: bool | float | str
     unit: str | None = None
+    measuredAtMs: int | None = None  # noqa: N815 - the wire's name
+    quality: Quality = Quality.GOOD
 
 
 class PacketIn(BaseModel):
@@ -133,7 +136,8 @@ def packet_of(body: PacketIn) -> Packet:
                 signal.code,
                 Decimal(str(signal.value)) if isinstance(signal.value, float) else signal.value,
                 signal.unit,
-                body.timestampMs,
+                body.timestampMs if signal.measuredAtMs is None else signal.measuredAtMs,
+                signal.quality,
             )
             for signal in body.signals
         ),

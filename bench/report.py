@@ -15,14 +15,16 @@ class Figure:
     details: Mapping[str, object]
 
     @classmethod
-    def of_ratio(cls, name: str, compared: Compared, at_least: float, unit: str) -> "Figure":
-        """A ratio that scatters too much is not met, whatever it is."""
+    def of_ratio(cls, name: str, compared: Compared, at_least: float | None, unit: str) -> "Figure":
+        """A ratio that scatters too much is not met, whatever it is. None asks for nothing."""
         rates = {who: f"{rate:,.0f} {unit}" for who, rate in compared.medians.items()}
         details = {
             **rates,
             "rounds": [round(ratio, 2) for ratio in compared.ratios],
             "scatter": f"{compared.scatter:.0%}",
         }
+        if at_least is None:
+            return cls(name, round(compared.ratio, 2), "nothing", True, details)
         met = compared.trustworthy and compared.ratio >= at_least
         asked = f"≥ {at_least:g} times"
         return cls(name, round(compared.ratio, 2), asked, met, details)

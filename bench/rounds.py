@@ -1,6 +1,6 @@
 """Candidates in turn, several rounds, medians; no ratio where the rounds scatter too much."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -26,13 +26,29 @@ class Compared:
         return self.scatter <= MOST_SCATTER
 
 
-def compare(ours: tuple[str, Measure], rival: tuple[str, Measure], rounds: int) -> Compared:
-    """The rival first in each round: what warms up, warms up for us both."""
-    figures: dict[str, list[float]] = {ours[0]: [], rival[0]: []}
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """What each candidate came to, round by round."""
+
+    figures: Mapping[str, Sequence[float]]
+
+    def compare(self, ours: str, rival: str) -> Compared:
+        pairs = zip(self.figures[ours], self.figures[rival], strict=True)
+        ratios = tuple(mine / theirs for mine, theirs in pairs)
+        medians = {name: median(self.figures[name]) for name in (ours, rival)}
+        return Compared(medians, median(ratios), ratios)
+
+
+def alternate(candidates: Mapping[str, Measure], rounds: int) -> Rounds:
+    """
+    Each in turn, in the order given, and the next round the other way about.
+
+    So nobody always comes after the one who leaves the most behind.
+    """
+    figures: dict[str, list[float]] = {name: [] for name in candidates}
+    order = list(candidates)
     for _ in range(rounds):
-        for name, measure in (rival, ours):
-            figures[name].append(measure())
-    pairs = zip(figures[ours[0]], figures[rival[0]], strict=True)
-    ratios = tuple(mine / theirs for mine, theirs in pairs)
-    medians = {name: median(values) for name, values in figures.items()}
-    return Compared(medians, median(ratios), ratios)
+        for name in order:
+            figures[name].append(candidates[name]())
+        order.reverse()
+    return Rounds(figures)

@@ -22,7 +22,7 @@ from bench.report import Figure
 from vitalrelay.replay.connection import Lane
 from vitalrelay.replay.target import ONE_PACKET, Target
 
-ASKED_MS = 50.0
+ASKED_MS = 25.0
 RATE, SECONDS, GATEWAYS = 300, 20, 300
 SILENCE_S = 20.0
 
@@ -35,7 +35,7 @@ COMMITS = """
 Version = tuple[str, int]
 
 
-def measure(ground: Ground, processes: int) -> Figure:
+def measure(ground: Ground, processes: int) -> list[Figure]:
     database_url = ground.database("freshness")
     with ours(ground, database_url, processes) as url:
         versions = asyncio.run(send(url))
@@ -46,9 +46,8 @@ def measure(ground: Ground, processes: int) -> Figure:
         for packet, (subject, version) in versions.items()
     ]
     cuts = quantiles(delays, n=100)
-    return Figure.of_latency(
-        "commit to snapshot, p99 at 300/s", cuts[98], at_most=ASKED_MS, others={"p50": cuts[49]}
-    )
+    name = "commit to snapshot, p99 at 300/s"
+    return [Figure.of_latency(name, cuts[98], at_most=ASKED_MS, others={"p50": cuts[49]})]
 
 
 async def send(

@@ -13,7 +13,7 @@ from bench.candidates import ours
 from bench.ground import Ground
 from bench.load import Load, drive
 from bench.report import Figure
-from bench.rounds import compare
+from bench.rounds import alternate
 from bench.screens import PATIENTS, Screens, Seen, admit, look
 
 ASKED, ASKED_MS = 5.0, 10.0
@@ -21,7 +21,7 @@ CONNECTIONS, SECONDS, ROUNDS = 64, 8.0, 5
 READS, PACKETS = 500.0, 100.0  # a second
 
 
-def measure(ground: Ground, processes: int) -> Figure:
+def measure(ground: Ground, processes: int) -> list[Figure]:
     with ours(ground, ground.database("reads"), processes) as url:
         asyncio.run(admit(url))
 
@@ -35,12 +35,13 @@ def measure(ground: Ground, processes: int) -> Figure:
 
         posts(seconds=3)
         reads(seconds=3)
-        compared = compare(("reads", reads), ("single POSTs", posts), ROUNDS)
+        rounds = alternate({"single POSTs": posts, "reads": reads}, ROUNDS)
+        compared = rounds.compare("reads", "single POSTs")
         seen = while_packets_come_in(url)
     figure = Figure.of_ratio(
         "snapshot reads / single POSTs", compared, at_least=ASKED, unit="a second"
     )
-    return with_latency(figure, seen)
+    return [with_latency(figure, seen)]
 
 
 def while_packets_come_in(url: str) -> Seen:

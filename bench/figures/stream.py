@@ -32,7 +32,7 @@ LISTENING, DEAF = 1_000, 100
 EVENTS = "patient-risk:monitoring-snapshots:events"
 
 
-def measure(ground: Ground, processes: int) -> Figure:
+def measure(ground: Ground, processes: int) -> list[Figure]:
     """``processes`` is for the other figures: here it is the one that is asked about."""
     alone, _ = listened(ground, deaf=0)
     heard, cost = listened(ground, deaf=DEAF)
@@ -48,7 +48,8 @@ def measure(ground: Ground, processes: int) -> Figure:
         "screens' own CPU": f"{heard.cpu:.0%} of a core, late by {heard.lag_ms} ms (p99)",
     }
     name = f"commit to {LISTENING:,} screens, p99 at {RATE}/s"
-    return Figure(name, heard.p99_ms, f"< {ASKED_MS:g} ms, < {MOST_MB} MB", met, details)
+    asked = f"< {ASKED_MS:g} ms, < {MOST_MB} MB"
+    return [Figure(name, heard.p99_ms, asked, met, details)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ SNAPSHOTS = """
 """
 
 
-def measure(ground: Ground, processes: int) -> Figure:
+def measure(ground: Ground, processes: int) -> list[Figure]:
     database_url = ground.database("trends")
     run_sql(database_url, f"{CLOCK} {PACKETS}")
     run_sql(database_url, SNAPSHOTS)
@@ -109,7 +109,7 @@ def measure(ground: Ground, processes: int) -> Figure:
         "a patient's day among 1 M packets, p99", minutely[98], at_most=ASKED_MS, others=others
     )
     details = {**figure.details, "by the index": by_index}
-    return replace(figure, met=figure.met and by_index, details=details)
+    return [replace(figure, met=figure.met and by_index, details=details)]
 
 
 async def ask(url: str, beds: range, requests: int) -> list[float]:
