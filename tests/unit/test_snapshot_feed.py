@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.clock import run
-from vitalrelay.adapters.inbound.snapshot_feed import FeedLimits, SnapshotFeed
+from vitalrelay.adapters.inbound.snapshot_feed import REST_AFTER_S, FeedLimits, SnapshotFeed
 from vitalrelay.adapters.inbound.snapshot_screen import Streamed
 from vitalrelay.adapters.outbound.memory.snapshot_events import MemorySnapshotEvents
 from vitalrelay.domain.errors import Overloaded
@@ -488,6 +488,70 @@ async def come_and_go(hall: Hall, screen: Screen, chance: random.Random) -> None
     for _ in range(3):
         await asyncio.sleep(chance.random())
     await screen.leave()
+
+
+class TestNobodyThere:
+    def test_nothing_is_read_before_the_first_screen(self) -> None:
+        async def story(hall: Hall) -> None:
+            await asyncio.sleep(LONG_S)
+
+            assert hall.events.questions == Counter()
+
+        in_a_hall(story, before=3)
+
+    def test_nothing_is_read_for_long_after_the_last_one_left(self) -> None:
+        async def story(hall: Hall) -> None:
+            screen = await hall.watching()
+            await screen.leave()
+            await asyncio.sleep(2 * REST_AFTER_S)
+            hall.events.questions.clear()
+            hall.events.add("p-1")
+            await asyncio.sleep(LONG_S)
+
+            assert hall.events.questions == Counter()
+
+        in_a_hall(story)
+
+    def test_who_comes_after_the_rest_begins_where_the_store_is_by_then(self) -> None:
+        async def story(hall: Hall) -> None:
+            await (await hall.watching()).leave()
+            await asyncio.sleep(2 * REST_AFTER_S)
+            for number in range(5):
+                hall.events.add("p-1", number)
+            screen = await hall.watching()
+            hall.events.add("p-1", 5)
+            await hall.all_told(screen)
+
+            assert screen.said[0].id == "5-0"
+            assert screen.snapshots == ["6-0"]
+
+        in_a_hall(story)
+
+    def test_who_comes_back_after_the_rest_has_missed_nothing(self) -> None:
+        async def story(hall: Hall) -> None:
+            before = await hall.watching()
+            hall.events.add("p-1", 0)
+            await hall.all_told(before)
+            await before.leave()
+            await asyncio.sleep(2 * REST_AFTER_S)
+            for number in range(1, 6):
+                hall.events.add("p-1", number)
+            screen = await hall.watching(after=before.position)
+            await hall.all_told(screen)
+
+            assert screen.events == ["hello", *["snapshot"] * 5]
+            assert screen.snapshots == [f"{ms}-0" for ms in range(2, 7)]
+
+        in_a_hall(story)
+
+    def test_an_end_during_the_rest_keeps_nobody(self) -> None:
+        async def story(hall: Hall) -> None:
+            await asyncio.sleep(LONG_S)
+            hall.feed.close()
+            late = hall.screen()
+            await until(lambda: late.following is not None and late.following.done())
+
+        in_a_hall(story)
 
 
 class TestGaps:

@@ -5,19 +5,21 @@ One task reads the events for the whole process, a tick's worth at a time, into 
 screens share; another adds a heartbeat. When a screen comes back after so long that the ring does
 not hold what it was told last, the ring is made to reach back so far, for all who come with it.
 
+While nobody follows, nothing is read.
+
 No screen misses an event without being told that it did. What may have been missed is a resync:
 read all snapshots again, and go on from here.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
 from vitalrelay.adapters.inbound.server_sent import say_now
+from vitalrelay.adapters.inbound.snapshot_audience import Audience
 from vitalrelay.adapters.inbound.snapshot_ring import FellBehind, Ring, Wanted
 from vitalrelay.adapters.inbound.snapshot_screen import (
     AT_ONCE,
@@ -27,12 +29,13 @@ from vitalrelay.adapters.inbound.snapshot_screen import (
     Streamed,
     Tell,
 )
-from vitalrelay.domain.errors import Overloaded, StoreUnreachable
+from vitalrelay.domain.errors import StoreUnreachable
 from vitalrelay.ports.snapshot_events import START, Gap, Position, SnapshotEvents
 
 log = structlog.get_logger()
 
 TICK_S = 0.05
+REST_AFTER_S = 10.0  # without a screen: long enough for one that only reconnects
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 
 
@@ -58,7 +61,7 @@ class SnapshotFeed:
         )
         self._missed: Gap | None = Gap.LOST  # why we must find our place; None where we have it
         self._asked = asyncio.Event()  # whether the store answers, is known
-        self._screens = 0
+        self._audience = Audience(limits.screens, observer)
         self._loop = asyncio.get_running_loop()
         self._tasks = [
             asyncio.create_task(self._read(), name="events"),
@@ -68,20 +71,9 @@ class SnapshotFeed:
     def _ring(self, begin: Position) -> Ring:
         return Ring(begin, self._limits.held, self._limits.reach)
 
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
+    def admitted(self) -> AbstractContextManager[None]:
         """For as long as a screen is connected. Raises Overloaded where there are too many."""
-        if self._screens >= self._limits.screens:
-            raise Overloaded
-        self._count(+1)
-        try:
-            yield
-        finally:
-            self._count(-1)
-
-    def _count(self, change: int) -> None:
-        self._screens += change
-        self._observer.watched_by(self._screens)
+        return self._audience.admitted()
 
     async def follow(self, tell: Tell, after: Position | None, wanted: Wanted) -> None:
         """
@@ -90,8 +82,12 @@ class SnapshotFeed:
         Without one it begins now. Returns when the feed is closed, or when the screen fell so far
         behind that it has to come back.
         """
-        await self._asked.wait()
-        screen = Screen(self._live, tell, after, wanted)
+        with self._audience.following():
+            await self._asked.wait()
+            screen = Screen(self._live, tell, after, wanted)
+            await self._lead(screen)
+
+    async def _lead(self, screen: Screen) -> None:
         try:
             await screen.follow()
         except FellBehind:
@@ -123,12 +119,20 @@ class SnapshotFeed:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
+                await self._rest()
                 await self._take_turn()
                 pause_s = FIRST_PAUSE_S
             except Exception as error:
                 self._interrupted(error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _rest(self) -> None:
+        """Until somebody follows; where the store is by then, has to be asked anew."""
+        if self._audience.gone_for(REST_AFTER_S):
+            self._missed = Gap.LOST
+            self._asked.clear()
+            await self._audience.somebody()
 
     async def _take_turn(self) -> None:
         began = self._loop.time()
