@@ -15,7 +15,7 @@ import pytest
 
 from tests.clock import run
 from vitalrelay.adapters.inbound.snapshot_feed import REST_AFTER_S, FeedLimits, SnapshotFeed
-from vitalrelay.adapters.inbound.snapshot_screen import Streamed
+from vitalrelay.adapters.inbound.snapshot_screen import AT_ONCE, Streamed
 from vitalrelay.adapters.outbound.memory.snapshot_events import MemorySnapshotEvents
 from vitalrelay.domain.errors import Overloaded
 from vitalrelay.domain.packet import SubjectId
@@ -516,14 +516,14 @@ class TestNobodyThere:
         async def story(hall: Hall) -> None:
             await (await hall.watching()).leave()
             await asyncio.sleep(2 * REST_AFTER_S)
-            for number in range(5):
+            for number in range(3 * AT_ONCE):
                 hall.events.add("p-1", number)
             screen = await hall.watching()
-            hall.events.add("p-1", 5)
+            hall.events.add("p-1", 3 * AT_ONCE)
             await hall.all_told(screen)
 
-            assert screen.said[0].id == "5-0"
-            assert screen.snapshots == ["6-0"]
+            assert screen.said[0].id == f"{3 * AT_ONCE}-0"
+            assert screen.snapshots == [f"{3 * AT_ONCE + 1}-0"]
 
         in_a_hall(story)
 
