@@ -3,14 +3,11 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import asyncpg.connection
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support import HOUR_MS, LEASE, MINUTE_MS, NOW_MS
@@ -356,90 +353,3 @@ async def end_whoever_is_idle_in_transaction(engine: AsyncEngine) -> None:
         where state = 'idle in transaction' and datname = current_database()
     """
     assert await select(engine, query) == [(True,)]
-
-
-@asynccontextmanager
-async def sent(engine: AsyncEngine) -> AsyncIterator[list[str]]:
-    """What is sent to the server in the block, its begin and commit included; the first words."""
-    seen: list[str] = []
-    listened: list[asyncpg.Connection] = []
-
-    def note(query: asyncpg.connection.LoggedQuery) -> None:
-        seen.append(" ".join(query.query.split()[:4]))
-
-    def listen(connection: AsyncAdapt_asyncpg_connection, *_: object) -> None:
-        driver = connection.driver_connection
-        if driver not in listened:
-            driver.add_query_logger(note)
-            listened.append(driver)
-
-    event.listen(engine.sync_engine, "checkout", listen)
-    try:
-        yield seen
-        await asyncio.sleep(0)  # the driver tells in the next turn of the loop
-    finally:
-        event.remove(engine.sync_engine, "checkout", listen)
-        for driver in listened:
-            driver.remove_query_logger(note)
-
-
-class TestThePrice:
-    """Round trips per unit, begin and commit and so many more: for one packet as for a thousand."""
-
-    @pytest.mark.parametrize("packets", [1, 10, 1000])
-    async def test_quiet_packets_of_known_patients(
-        self, world: PostgresWorld, ingest: IngestPackets, packets: int
-    ) -> None:
-        await ingest([a_reading(f"p-{n}") for n in range(100)])
-
-        async with sent(world.engine) as seen:
-            await ingest([a_reading(f"p-{n % 100}", NOW_MS + 1 + n) for n in range(packets)])
-
-        assert len(seen) == 2 + 4, seen
-
-    @pytest.mark.parametrize("packets", [1, 100])
-    async def test_quiet_packets_of_new_patients(
-        self, world: PostgresWorld, ingest: IngestPackets, packets: int
-    ) -> None:
-        async with sent(world.engine) as seen:
-            await ingest([a_reading(f"p-{n}") for n in range(packets)])
-
-        assert len(seen) == 2 + 4, seen
-
-    @pytest.mark.parametrize("packets", [1, 100])
-    async def test_nothing_but_duplicates(
-        self, world: PostgresWorld, ingest: IngestPackets, packets: int
-    ) -> None:
-        again = [a_reading(f"p-{n}") for n in range(packets)]
-        await ingest(again)
-
-        async with sent(world.engine) as seen:
-            await ingest(again)
-
-        assert len(seen) == 2 + 2, seen
-
-    @pytest.mark.parametrize("packets", [1, 100])
-    async def test_everything_at_once(
-        self, world: PostgresWorld, ingest: IngestPackets, packets: int
-    ) -> None:
-        """Duplicates, earlier encounters, alarms and review items, all of one site."""
-        patients = [f"p-{n}" for n in range(packets)]
-        first = [a_reading(who, NOW_MS, encounter=f"{who}-1") for who in patients]
-        await ingest(first)
-        await ingest([a_reading(who, NOW_MS + 2, encounter=f"{who}-2") for who in patients])
-        late = [a_reading(who, NOW_MS + 1, encounter=f"{who}-1") for who in patients]
-        ill = [an_alarming_reading(who, NOW_MS + 3, encounter=f"{who}-2") for who in patients]
-
-        async with sent(world.engine) as seen:
-            await ingest([*first, *late, *ill])
-
-        # record, stored before, lock, recall, assessments, reviews, chain head, audit, owe
-        assert len(seen) == 2 + 9, seen
-
-    async def test_each_site_adds_its_chain(
-        self, world: PostgresWorld, ingest: IngestPackets
-    ) -> None:
-        async with sent(world.engine) as seen:
-            await ingest([an_alarming_reading(f"p-{n}", site=f"site-{n}") for n in range(3)])
-
-        assert len(seen) == 2 + 5 + 2 * 3, seen

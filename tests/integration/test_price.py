@@ -1,0 +1,136 @@
+"""What ingest and relay cost in statements: a build that costs more is a slower one everywhere."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.counting import sent
+from tests.support import LEASE, NOW_MS, SECOND
+from tests.worlds import PostgresWorld, RedisScreens, a_reading, an_alarming_reading
+from vitalrelay.domain.breaker import Breaker
+from vitalrelay.domain.news2 import News2
+from vitalrelay.domain.projection import RetryPolicy
+from vitalrelay.settings import Settings
+from vitalrelay.usecases.ingest_packets import IngestPackets
+from vitalrelay.usecases.relay_projections import RelayProjections
+
+GROUP, BATCH = (Settings.model_fields[name].default for name in ("group_most", "relay_batch"))
+
+
+@pytest.fixture
+def world(postgres_world: PostgresWorld) -> PostgresWorld:
+    return postgres_world
+
+
+@pytest.fixture
+def ingest(world: PostgresWorld) -> IngestPackets:
+    return IngestPackets(begin=world.begin, assess=News2(), lease_for=LEASE)
+
+
+@pytest.fixture
+def relay(world: PostgresWorld, redis_screens: RedisScreens) -> RelayProjections:
+    once = RetryPolicy(
+        max_attempts=1, first_delay=SECOND, longest_delay=SECOND, outage_pause=SECOND
+    )
+    return RelayProjections(
+        projections=world.projections,
+        publisher=redis_screens.publisher,
+        breaker=Breaker(SECOND),
+        retry=once,
+        batch_size=BATCH,
+        lease_for=timedelta(minutes=5),
+    )
+
+
+class TestTheDrain:
+    """After an outage: what is owed to everybody, one batch after the other."""
+
+    async def test_a_published_snapshot_costs_a_hundredth_of_a_statement_at_most(
+        self, world: PostgresWorld, ingest: IngestPackets, relay: RelayProjections
+    ) -> None:
+        patients = 4 * GROUP
+        for start in range(0, patients, GROUP):
+            await ingest([a_reading(f"p-{n}") for n in range(start, start + GROUP)])
+        await world.let_pass(LEASE)
+
+        published = 0
+        async with sent(world.engine) as seen:
+            while (report := await relay.run_once()).worth_repeating:
+                published += report.published
+
+        assert published == patients
+        assert len(seen) <= patients * 0.01, seen
+
+
+class TestAFullGroup:
+    async def test_a_packet_costs_a_fiftieth_of_a_statement_at_most(
+        self, world: PostgresWorld, ingest: IngestPackets
+    ) -> None:
+        await ingest([a_reading(f"p-{n}") for n in range(GROUP)])
+
+        async with sent(world.engine) as seen:
+            await ingest([a_reading(f"p-{n}", NOW_MS + 1) for n in range(GROUP)])
+
+        assert len(seen) <= GROUP * 0.02, seen
+
+
+class TestThePrice:
+    """Round trips per unit, begin and commit and so many more: for one packet as for a thousand."""
+
+    @pytest.mark.parametrize("packets", [1, 10, 1000])
+    async def test_quiet_packets_of_known_patients(
+        self, world: PostgresWorld, ingest: IngestPackets, packets: int
+    ) -> None:
+        await ingest([a_reading(f"p-{n}") for n in range(100)])
+
+        async with sent(world.engine) as seen:
+            await ingest([a_reading(f"p-{n % 100}", NOW_MS + 1 + n) for n in range(packets)])
+
+        assert len(seen) == 2 + 4, seen
+
+    @pytest.mark.parametrize("packets", [1, 100])
+    async def test_quiet_packets_of_new_patients(
+        self, world: PostgresWorld, ingest: IngestPackets, packets: int
+    ) -> None:
+        async with sent(world.engine) as seen:
+            await ingest([a_reading(f"p-{n}") for n in range(packets)])
+
+        assert len(seen) == 2 + 4, seen
+
+    @pytest.mark.parametrize("packets", [1, 100])
+    async def test_nothing_but_duplicates(
+        self, world: PostgresWorld, ingest: IngestPackets, packets: int
+    ) -> None:
+        again = [a_reading(f"p-{n}") for n in range(packets)]
+        await ingest(again)
+
+        async with sent(world.engine) as seen:
+            await ingest(again)
+
+        assert len(seen) == 2 + 2, seen
+
+    @pytest.mark.parametrize("packets", [1, 100])
+    async def test_everything_at_once(
+        self, world: PostgresWorld, ingest: IngestPackets, packets: int
+    ) -> None:
+        """Duplicates, earlier encounters, alarms and review items, all of one site."""
+        patients = [f"p-{n}" for n in range(packets)]
+        first = [a_reading(who, NOW_MS, encounter=f"{who}-1") for who in patients]
+        await ingest(first)
+        await ingest([a_reading(who, NOW_MS + 2, encounter=f"{who}-2") for who in patients])
+        late = [a_reading(who, NOW_MS + 1, encounter=f"{who}-1") for who in patients]
+        ill = [an_alarming_reading(who, NOW_MS + 3, encounter=f"{who}-2") for who in patients]
+
+        async with sent(world.engine) as seen:
+            await ingest([*first, *late, *ill])
+
+        # record, stored before, lock, recall, assessments, reviews, chain head, audit, owe
+        assert len(seen) == 2 + 9, seen
+
+    async def test_each_site_adds_its_chain(
+        self, world: PostgresWorld, ingest: IngestPackets
+    ) -> None:
+        async with sent(world.engine) as seen:
+            await ingest([an_alarming_reading(f"p-{n}", site=f"site-{n}") for n in range(3)])
+
+        assert len(seen) == 2 + 5 + 2 * 3, seen
