@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.counting import sent
 from tests.support import LEASE, NOW_MS, SECOND
@@ -15,6 +17,9 @@ from vitalrelay.usecases.ingest_packets import IngestPackets
 from vitalrelay.usecases.relay_projections import RelayProjections
 
 GROUP, BATCH = (Settings.model_fields[name].default for name in ("group_most", "relay_batch"))
+
+
+LOG_POSITION = text("select (pg_current_wal_insert_lsn() - '0/0')::bigint")
 
 
 @pytest.fixture
@@ -60,6 +65,29 @@ class TestTheDrain:
 
         assert published == patients
         assert len(seen) <= patients * 0.01, seen
+
+
+class TestTheLog:
+    """Bytes of write-ahead log, once each page has been written since the last checkpoint."""
+
+    async def test_a_settled_snapshot_adds_six_hundred_bytes_at_most(
+        self, world: PostgresWorld, ingest: IngestPackets, relay: RelayProjections
+    ) -> None:
+        added = []
+        for later in range(3):
+            _, claims = await ingest([a_reading(f"p-{n}", NOW_MS + later) for n in range(GROUP)])
+            before = await log_position(world.engine)
+            settled = await relay.deliver(claims)
+            added.append(await log_position(world.engine) - before)
+            assert settled.published == GROUP
+
+        assert min(added) <= GROUP * 600, added
+
+
+async def log_position(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        position: int = await connection.scalar(LOG_POSITION)
+    return position
 
 
 class TestAFullGroup:
