@@ -105,6 +105,22 @@ def test_who_was_published_again_meanwhile_is_settled_once_at_the_newest() -> No
     assert story.settled == [[("p-1", 3)]]
 
 
+def test_an_older_version_that_comes_late_does_not_take_the_newer_ones_place() -> None:
+    story = Story()
+
+    async def told() -> None:
+        delivery = opened(story)
+        for version in (3, 2):
+            delivery.deliver([a_claim("p-1", version=version)])
+            await asyncio.sleep(2 * TOOK_S)
+        await delivery.close()
+
+    run(told)
+
+    assert story.published == [[("p-1", 3)], [("p-1", 2)]]
+    assert story.settled == [[("p-1", 3)]]
+
+
 def test_of_what_waits_only_the_newest_version_is_published() -> None:
     story = Story()
 

@@ -99,8 +99,10 @@ class Delivery:
             _left_lying(error, len(claims))
             return
         self._observer.published(judged, loop.time() - started)
-        # Published in the order of their versions, so that the last is the newest.
-        self._unsettled.update((one.claim.subject, one) for one in judged)
+        for one in judged:
+            known = self._unsettled.get(one.claim.subject)
+            if known is None or known.claim.version < one.claim.version:
+                self._unsettled[one.claim.subject] = one
         if self._unsettled:
             self._published.set()
         if len(self._unsettled) >= self._batch_size:
