@@ -30,13 +30,14 @@ def create_redis(redis_url: str, policy: RedisPolicy) -> Redis:
     """
     options: dict[str, Any] = {**parse_url(redis_url)}
     transport = options.pop("connection_class", Connection)
+    if issubclass(transport, Connection):  # a socket in the file system needs nothing to keep it
+        options["socket_keepalive"] = True
     pool = BlockingConnectionPool(
         connection_class=type(f"Prompt{transport.__name__}", (Prompt, transport), {}),
         max_connections=policy.max_connections,
         timeout=policy.answer_timeout_s,  # type: ignore[arg-type]  # any number of seconds will do
         answer_timeout_s=policy.answer_timeout_s,
         socket_connect_timeout=policy.connect_timeout_s,
-        socket_keepalive=True,
         health_check_interval=policy.idle_check_s,
         retry=Retry(NoBackoff(), 0),
         retry_on_error=[],

@@ -6,6 +6,8 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from redis.asyncio import Redis
@@ -23,9 +25,9 @@ async def test_a_command_needs_no_task_of_its_own(own_redis: Redis) -> None:
 
     def make(loop: asyncio.AbstractEventLoop, coroutine: object, **options: object) -> object:
         made.append(coroutine)
-        return asyncio.Task(coroutine, loop=loop, **options)  # type: ignore[arg-type]
+        return asyncio.Task(coroutine, loop=loop, **options)  # type: ignore[arg-type]  # as given
 
-    asyncio.get_running_loop().set_task_factory(make)  # type: ignore[arg-type]
+    asyncio.get_running_loop().set_task_factory(make)  # type: ignore[arg-type]  # of any kind
     try:
         answers = [await own_redis.get("known") for _ in range(10)]
     finally:
@@ -55,8 +57,15 @@ async def until_hung_up(redis: Redis) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_an_answer_that_does_not_come_is_given_up_in_time(
-    own_redis: Redis, own_redis_url: str
+COMMANDS = {
+    "whose answer does not come": ("GET", "known"),
+    "that nobody takes": ("SET", "large", MORE_THAN_BUFFERS_HOLD),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+async def test_a_command_is_given_up_in_time(
+    own_redis: Redis, own_redis_url: str, command: tuple[str | bytes, ...]
 ) -> None:
     redis = create_redis(own_redis_url, IMPATIENT)
     await redis.ping()
@@ -64,7 +73,7 @@ async def test_an_answer_that_does_not_come_is_given_up_in_time(
     with stopped(await process_of(own_redis)):
         started = time.perf_counter()
         with pytest.raises(TimeoutError):
-            await redis.get("known")
+            await redis.execute_command(*command)
         took_s = time.perf_counter() - started
 
     assert 0.3 <= took_s < 1.5
@@ -72,21 +81,27 @@ async def test_an_answer_that_does_not_come_is_given_up_in_time(
     await redis.aclose()
 
 
-async def test_a_command_that_nobody_takes_is_given_up_in_time(
-    own_redis: Redis, own_redis_url: str
-) -> None:
-    redis = create_redis(own_redis_url, IMPATIENT)
-    await redis.ping()
+async def test_a_socket_in_the_file_system_will_do(own_redis_url: str, tmp_path: Path) -> None:
+    address = urlsplit(own_redis_url)
+    assert address.hostname is not None
+    socket = tmp_path / "redis.sock"
 
-    with stopped(await process_of(own_redis)):
-        started = time.perf_counter()
-        with pytest.raises(TimeoutError):
-            await redis.set("large", MORE_THAN_BUFFERS_HOLD)
-        took_s = time.perf_counter() - started
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection(address.hostname, address.port)
+        await asyncio.gather(copy(reader, to_server), copy(from_server, writer))
 
-    assert 0.3 <= took_s < 1.5
-    assert await redis.ping()
-    await redis.aclose()
+    async with await asyncio.start_unix_server(pass_on, socket):
+        redis = create_redis(f"unix://{socket}", RedisPolicy())
+        answered = await redis.ping()
+        await redis.aclose()
+
+    assert answered
+
+
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while some := await reader.read(1 << 16):
+        writer.write(some)
+    writer.close()
 
 
 async def test_a_server_that_takes_connections_and_says_nothing_is_given_up_in_time(

@@ -37,7 +37,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     _began_here = False
     _said_everything = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # never another kind
         super().connection_made(transport)
         self._deadline = self.loop.call_later(HEAD_DEADLINE_S, transport.abort)
 
