@@ -1,6 +1,7 @@
 """What every candidate runs on: servers of the run's own, a database each, processes that end."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -10,13 +11,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from vitalrelay.embedded import EmbeddedPostgres, EmbeddedValkey
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 30.0
@@ -62,6 +67,17 @@ def run_sql(url: str, statement: str) -> list[tuple[object, ...]]:
             await connection.close()
 
     return asyncio.run(run())
+
+
+def elsewhere(module: str, order: "DataclassInstance") -> Any:
+    """
+    What a module of the bench says of an order, in a process of its own.
+
+    So that the load's own work is not the service's.
+    """
+    command = [sys.executable, "-m", module, json.dumps(asdict(order))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
 
 @contextmanager

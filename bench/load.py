@@ -8,7 +8,6 @@ answer is there; with a rate, on an absolute schedule. Every packet is new and c
 import asyncio
 import json
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 import uvloop
 
-from bench.ground import ROOT
+from bench.ground import elsewhere
 from vitalrelay.replay.connection import Lane
 from vitalrelay.replay.target import MANY_PACKETS, ONE_PACKET, Target
 
@@ -47,10 +46,7 @@ class Driven:
 
 
 def drive(load: Load) -> Driven:
-    """In another process, so that the load's own work is not the service's."""
-    command = [sys.executable, "-m", "bench.load", json.dumps(asdict(load))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return Driven(**json.loads(done.stdout))
+    return Driven(**elsewhere("bench.load", load))
 
 
 def packets(gateway: int, patients: int = 1) -> Iterator[bytes]:

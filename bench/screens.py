@@ -10,7 +10,6 @@ is answered; with one, on an absolute schedule, and what is late counts from whe
 import asyncio
 import json
 import random
-import subprocess
 import sys
 from array import array
 from collections import Counter
@@ -20,7 +19,7 @@ from time import perf_counter
 
 import uvloop
 
-from bench.ground import ROOT
+from bench.ground import elsewhere
 from bench.load import packets
 from vitalrelay.replay.connection import Answer, Lane
 from vitalrelay.replay.target import ONE_PACKET, Target
@@ -52,10 +51,7 @@ class Seen:
 
 
 def look(screens: Screens) -> Seen:
-    """In another process, so that the load's own work is not the service's."""
-    command = [sys.executable, "-m", "bench.screens", json.dumps(asdict(screens))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return Seen(**json.loads(done.stdout))
+    return Seen(**elsewhere("bench.screens", screens))
 
 
 async def admit(url: str) -> None:

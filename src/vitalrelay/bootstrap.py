@@ -249,9 +249,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         storage = await stack.enter_async_context(open_storage(settings, "api"))
         await stack.enter_async_context(greeting(settings, storage.probes))
         relay = relay_of(settings, storage)
-
-        observer = DeliveryMetrics(metrics, relay.breaker)
-        delivery = Delivery(relay, observer, settings.relay_batch)
+        delivery = Delivery(relay, DeliveryMetrics(metrics, relay.breaker), settings.relay_batch)
         stack.push_async_callback(delivery.close)
         begin = work_of(settings, storage)
         commits = GroupCommit(

@@ -1,6 +1,6 @@
 """Owing, in one statement: the next version, born claimed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import uuid4
 
@@ -60,34 +60,38 @@ async def owe(
 ) -> list[Claim]:
     if not wanted:
         return []
-    lease = Lease(uuid4())
-    snapshots = [chart.snapshot for chart in wanted]
-    documents = [canonical_json(document_of(snapshot)) for snapshot in snapshots]
+    documents = [canonical_json(document_of(chart.snapshot)) for chart in wanted]
     fingerprints = [fingerprint(document) for document in documents]
-    recent.remember(fingerprints, snapshots)
+    recent.remember(fingerprints, [chart.snapshot for chart in wanted])
+    lease = Lease(uuid4())
     parameters = {
-        "ids": [projection_id(snapshot.subject) for snapshot in snapshots],
-        "versions": [snapshot.version for snapshot in snapshots],
+        **_columns(wanted, policy),
         "fingerprints": fingerprints,
         "documents": documents,
-        "urgencies": [snapshot.urgency for snapshot in snapshots],
-        "heard": [chart.hearing.heard_ms for chart in wanted],
-        "cadences": [chart.hearing.cadence_ms for chart in wanted],
-        "looks": [look_at_ms(chart, policy) for chart in wanted],
         "lease": lease,
         "lease_for": lease_for,
     }
-    rows = await transaction.fetch(OWE, parameters)
-    incarnations: dict[str, int] = dict(rows)
+    incarnations: dict[str, int] = dict(await transaction.fetch(OWE, parameters))
     return [
         Claim(
-            subject=snapshot.subject,
-            incarnation=incarnations[snapshot.subject],
-            version=snapshot.version,
+            subject=chart.subject,
+            incarnation=incarnations[chart.subject],
+            version=chart.snapshot.version,
             fingerprint=of_document,
             document=document,
             attempt=1,
             lease=lease,
         )
-        for snapshot, document, of_document in zip(snapshots, documents, fingerprints, strict=True)
+        for chart, document, of_document in zip(wanted, documents, fingerprints, strict=True)
     ]
+
+
+def _columns(wanted: Sequence[Chart], policy: AlarmPolicy) -> Mapping[str, object]:
+    return {
+        "ids": [projection_id(chart.subject) for chart in wanted],
+        "versions": [chart.snapshot.version for chart in wanted],
+        "urgencies": [chart.snapshot.urgency for chart in wanted],
+        "heard": [chart.hearing.heard_ms for chart in wanted],
+        "cadences": [chart.hearing.cadence_ms for chart in wanted],
+        "looks": [look_at_ms(chart, policy) for chart in wanted],
+    }
