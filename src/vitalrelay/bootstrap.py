@@ -29,7 +29,7 @@ from vitalrelay.adapters.inbound.metrics import DeliveryMetrics, Metrics
 from vitalrelay.adapters.inbound.snapshot_feed import FeedLimits, SnapshotFeed
 from vitalrelay.adapters.outbound.health import StorageHealth
 from vitalrelay.adapters.outbound.postgres.audit_trail import PostgresAuditTrail
-from vitalrelay.adapters.outbound.postgres.connection import transaction
+from vitalrelay.adapters.outbound.postgres.connection import lent
 from vitalrelay.adapters.outbound.postgres.ledger import PostgresLedger
 from vitalrelay.adapters.outbound.postgres.on_call import PostgresOnCall
 from vitalrelay.adapters.outbound.postgres.projections import PostgresProjections
@@ -323,7 +323,7 @@ async def open_operations(settings: Settings) -> AsyncIterator[Operations]:
     """What somebody at a terminal may ask for. Raises SchemaMismatch before anything is asked."""
     set_up_logs("cli", VERSION, settings.log_level, request_id.get, sys.stderr)
     async with open_storage(settings, "cli") as storage:
-        async with transaction(storage.probes) as connection:
+        async with lent(storage.probes) as connection:
             await check_revision(connection)
         yield Operations(
             projections=InspectProjections(on_call=PostgresOnCall(storage.probes)),

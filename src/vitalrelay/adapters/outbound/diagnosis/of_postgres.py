@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vitalrelay.adapters.outbound.diagnosis.finding import Finding, judged, skipped
-from vitalrelay.adapters.outbound.postgres.connection import transaction
+from vitalrelay.adapters.outbound.postgres.connection import lent
 from vitalrelay.adapters.outbound.postgres.on_call import PostgresOnCall
 from vitalrelay.adapters.outbound.postgres.schema import SchemaMismatch, check_revision
 from vitalrelay.domain.errors import TryAgain
@@ -55,7 +55,7 @@ GUARDED = text("""
 async def of_postgres(engine: AsyncEngine, connections_each: int) -> list[Finding]:
     """``connections_each``: how many one process of ours may take."""
     try:
-        async with transaction(engine) as connection:
+        async with lent(engine) as connection:
             asked_s = time.time()
             facts = (await connection.execute(FACTS)).mappings().one()
             answered_s = time.time()
@@ -78,7 +78,7 @@ async def of_relay(engine: AsyncEngine, sweep_period: timedelta) -> list[Finding
     """What is owed, and whether anybody looks after it; needs the schema."""
     try:
         summary = await PostgresOnCall(engine).summary()
-        async with transaction(engine) as connection:
+        async with lent(engine) as connection:
             guarded: bool = (await connection.execute(GUARDED)).scalar_one()
     except TryAgain as error:
         return skipped(f"cannot be read: {error.cause}", *AFTER_SCHEMA)

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from persistence.faults import POSTGRES_ERRORS, Fault, fault_of, sqlstate_of
-from vitalrelay.adapters.outbound.postgres.connection import transaction
+from vitalrelay.adapters.outbound.postgres.connection import lent
 from vitalrelay.domain.errors import OutcomeUnknown
 
 Parameters = Mapping[str, object]
@@ -71,8 +71,8 @@ class Transaction:
 
 @asynccontextmanager
 async def begin(engine: AsyncEngine) -> AsyncIterator[Transaction]:
-    """Errors are told as ``connection.transaction`` tells them."""
-    async with transaction(engine) as connection:
+    """Errors are told as ``connection.lent`` tells them."""
+    async with lent(engine) as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert isinstance(driver, asyncpg.Connection)
         begun = Transaction(connection, driver)

@@ -16,9 +16,9 @@ from vitalrelay.domain.errors import (
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """
-    A connection in a transaction; whoever borrows it commits.
+    A connection of the pool, in a transaction; whoever borrows it commits.
 
     A connection that saw an outage, or whose borrower was cancelled, is thrown away: nobody
     knows what the server still sends on it.
@@ -48,7 +48,7 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 async def statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection on which every statement is its own transaction, in one round trip."""
     try:
-        async with transaction(engine) as connection:
+        async with lent(engine) as connection:
             yield await connection.execution_options(isolation_level="AUTOCOMMIT")
     except InvalidPacket:
         raise NotFound from None  # what the database cannot hold, it does not have
