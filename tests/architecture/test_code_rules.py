@@ -1,6 +1,7 @@
 """What the linters do not know of our own code; each rule is seen to fail first."""
 
 import ast
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -241,3 +242,16 @@ def test_files_are_short_or_have_a_reason() -> None:
 
     assert long - set(LONGER_FILES) == set()
     assert all((ROOT / name).exists() for name in LONGER_FILES)
+
+
+CODECS = {"msgspec", "orjson"}
+
+
+def test_the_domain_needs_nothing_but_two_codecs() -> None:
+    needed = {
+        name.partition(".")[0]
+        for path in python_files("src/vitalrelay/domain")
+        for name in imported(tree_of(path))
+    }
+
+    assert needed - sys.stdlib_module_names == CODECS | {"vitalrelay"}

@@ -1,6 +1,6 @@
 """What a clinician may do: a closed set; each acts on the wanted snapshot, and is signed."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from vitalrelay.domain.alarms import Alarm, AlarmPolicy, alarm_id
 from vitalrelay.domain.audit import Signature
@@ -11,8 +11,7 @@ from vitalrelay.domain.packet import EncounterId
 from vitalrelay.domain.review import review_item_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledge:
+class Acknowledge(Struct, frozen=True, kw_only=True):
     """Seen, acting."""
 
     about: str
@@ -25,8 +24,7 @@ class Acknowledge:
         chart.take(episodes, signed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mute:
+class Mute(Struct, frozen=True, kw_only=True):
     """Quiet for a while; the alarm stays in sight."""
 
     about: str
@@ -40,8 +38,7 @@ class Mute:
         chart.take(episodes, signed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveReview:
+class ResolveReview(Struct, frozen=True, kw_only=True):
     """Looked at and dealt with; the note says how."""
 
     about: str

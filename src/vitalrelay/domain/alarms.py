@@ -6,8 +6,10 @@ its acknowledgement, and is nothing new to the audit trail. Until that time is o
 was resolved rests: kept, and shown to nobody.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vitalrelay.domain.packet import SubjectId
 
@@ -46,8 +48,7 @@ class AlarmAction(StrEnum):
 BY_PEOPLE = (AlarmAction.ACKNOWLEDGED, AlarmAction.MUTED)  # nothing else ever does them
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmPolicy:
+class AlarmPolicy(Struct, frozen=True, kw_only=True):
     """
     What is local about alarms; times in milliseconds.
 
@@ -59,23 +60,20 @@ class AlarmPolicy:
     not_monitored_after_ms: int = 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     name: str
     kind: AlarmKind
     priority: AlarmPriority
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Struct, frozen=True):
     """The condition came back, or did and ended, and the audit trail still says ``told``."""
 
     at_ms: int
     told: AlarmState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
+class Alarm(Struct, frozen=True, kw_only=True):
     """
     One condition of one patient. ``known``: the parameters known when it was last true.
 
@@ -136,8 +134,7 @@ def alarm_id(subject: SubjectId, condition: str) -> str:
     return f"{subject}:{condition}"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """
     One change worth an audit record: a person's words for ``reason``, or the rule's name.
 

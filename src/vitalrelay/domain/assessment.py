@@ -1,9 +1,10 @@
 """What a risk model says of a patient, whichever model it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class RiskLevel(StrEnum):
@@ -41,8 +42,7 @@ class Source(NamedTuple):
     measured_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assessment:
+class Assessment(Struct, frozen=True, kw_only=True):
     """
     A risk, its bounds, and what it rests on.
 

@@ -7,7 +7,8 @@ inserted record shows.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vitalrelay.domain.alarms import SYSTEM, Alarm, AlarmAction, Transition, alarm_id
 from vitalrelay.domain.assessment import Assessment
@@ -20,8 +21,7 @@ from vitalrelay.domain.signals import CATALOGUE_VERSION
 POLICY = "alarms-1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(Struct, frozen=True, kw_only=True):
     """
     Who wanted it, and how it is tied to what they sent.
 
@@ -39,8 +39,7 @@ class Signature:
 BY_SYSTEM = Signature(actor_ref=SYSTEM, actor_role=SYSTEM)
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewResolved:
+class ReviewResolved(Struct, frozen=True):
     """A person's answer to a review item; what the risk does to one is in the assessments."""
 
     reason: str
@@ -55,8 +54,7 @@ class ReviewResolved:
 Change = Transition | ReviewResolved
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEvent:
+class AuditEvent(Struct, frozen=True, kw_only=True):
     """One change and what it rests on. ``occurred_at_ms`` is the database's."""
 
     event_id: str
@@ -111,8 +109,7 @@ class AuditEvent:
         return {**assessment_document(assessment), "asOfMs": self.as_of_ms}
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A record's place in its site's chain; ``seq`` counts from 1 without a gap."""
 
     seq: int

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vitalrelay.domain.audit import CHAIN_START, Link, chain_hash
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(Struct, frozen=True):
     """A link as it was found; ``agrees``: what stands beside the record says the same."""
 
     seq: int

@@ -1,7 +1,9 @@
 """A patient's chart while it is ours to change: what is shown, and what came of each packet."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vitalrelay.domain.alarms import BY_PEOPLE, AlarmPolicy, Alarms, Transition
 from vitalrelay.domain.assessment import Assessment
@@ -21,8 +23,7 @@ UNHEARD = Hearing()
 Assess = Callable[[Encounter], Assessment]
 
 
-@dataclass(frozen=True, slots=True)
-class Assessed:
+class Assessed(Struct, frozen=True):
     """The current assessment of one encounter, whether or not that encounter is shown."""
 
     encounter: Encounter

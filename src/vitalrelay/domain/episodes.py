@@ -1,7 +1,8 @@
 """One look at a patient's alarms: which conditions are true or over, and what people did."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from vitalrelay.domain.alarms import (
     Alarm,
@@ -71,8 +72,7 @@ class Episodes:
         if alarm is None or not alarm.present:
             return
         ended = alarm.over(self._ended_ms)
-        cleared = ended.state is AlarmState.CLEARED_UNACKNOWLEDGED
-        action = AlarmAction.CLEARED if cleared else AlarmAction.RESOLVED
+        action = AlarmAction.CLEARED if ended.shown else AlarmAction.RESOLVED
         self._end(action, OVER, alarm, ended)
 
     def resolve(self, name: str, action: AlarmAction, reason: str) -> bool:

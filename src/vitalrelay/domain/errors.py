@@ -21,11 +21,11 @@ What we refuse, and what we could not do.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing wrong with a request: where (a JSON Pointer) and why, never what was sent."""
 
     pointer: str

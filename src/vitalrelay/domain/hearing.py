@@ -6,7 +6,8 @@ All times are receipts, by the database's clock.
 """
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vitalrelay.domain.alarms import AlarmPolicy
 from vitalrelay.domain.packet import Received
@@ -19,8 +20,7 @@ BURST_MS = 1_000  # packets as close as this are one message, and say nothing of
 WEIGHT = 1 / 8
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
+class Hearing(Struct, frozen=True):
     """
     ``heard_ms``: when the last live message began; None: never heard of live. ``cadence_ms``: the
     usual gap between messages.

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vitalrelay.domain.fingerprint import canonical_json, fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class ActionKey:
+class ActionKey(Struct, frozen=True):
     """``digest`` names the action, ``request`` is the fingerprint of all that was asked for."""
 
     digest: str

@@ -7,9 +7,11 @@ old values, which of two probes) is decided here, under the model's version.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from vitalrelay.domain.assessment import Assessment, Completeness, RiskLevel, Source
 from vitalrelay.domain.packet import Value
@@ -41,13 +43,25 @@ def bands(*edges: tuple[int | str, int], rest: int) -> Bands:
     return (*((Decimal(upper), points) for upper, points in edges), (REST, rest))
 
 
-RESPIRATORY_RATE = bands((8, 3), (11, 1), (20, 0), (24, 2), rest=3)
-SPO2_SCALE_1 = bands((91, 3), (93, 2), (95, 1), rest=0)
-SPO2_SCALE_2_ON_AIR = bands((83, 3), (85, 2), (87, 1), rest=0)
-SPO2_SCALE_2_ON_OXYGEN = bands((83, 3), (85, 2), (87, 1), (92, 0), (94, 1), (96, 2), rest=3)
-SYSTOLIC_BP = bands((90, 3), (100, 2), (110, 1), (219, 0), rest=3)
-HEART_RATE = bands((40, 3), (50, 1), (90, 0), (110, 1), (130, 2), rest=3)
-TEMPERATURE = bands(("35.0", 3), ("36.0", 1), ("38.0", 0), ("39.0", 1), rest=2)
+class Scale(NamedTuple):
+    """A row of the chart: values are rounded half up to its resolution, then looked up."""
+
+    bands: Bands
+    resolution: Decimal = WHOLE
+
+
+SPO2, ON_AIR_2, ON_OXYGEN_2 = "spo2", "spo2 scale 2, on air", "spo2 scale 2, on oxygen"
+SCALES: Final = {
+    "respiratory_rate": Scale(bands((8, 3), (11, 1), (20, 0), (24, 2), rest=3)),
+    SPO2: Scale(bands((91, 3), (93, 2), (95, 1), rest=0)),
+    ON_AIR_2: Scale(bands((83, 3), (85, 2), (87, 1), rest=0)),
+    ON_OXYGEN_2: Scale(bands((83, 3), (85, 2), (87, 1), (92, 0), (94, 1), (96, 2), rest=3)),
+    "systolic_bp": Scale(bands((90, 3), (100, 2), (110, 1), (219, 0), rest=3)),
+    "heart_rate": Scale(bands((40, 3), (50, 1), (90, 0), (110, 1), (130, 2), rest=3)),
+    "temperature": Scale(
+        bands(("35.0", 3), ("36.0", 1), ("38.0", 0), ("39.0", 1), rest=2), resolution=TENTH
+    ),
+}
 
 ON_OXYGEN = 2
 NOT_ALERT = 3
@@ -55,10 +69,11 @@ ROOM_AIR_PERCENT = Decimal(21)
 WORST: Final = {"supplemental_oxygen": ON_OXYGEN}  # any other missing parameter may be worth 3
 
 
-def points_in(table: Bands, value: Decimal, resolution: Decimal = WHOLE) -> int:
-    """Rounded half up to chart resolution, then looked up."""
+@lru_cache(16_384)
+def points_on(scale: str, value: Decimal) -> int:
+    bands, resolution = SCALES[scale]
     rounded = value.quantize(resolution, ROUND_HALF_UP)
-    return next(points for upper, points in table if rounded <= upper)
+    return next(points for upper, points in bands if rounded <= upper)
 
 
 def on_oxygen(code: str, value: Value) -> bool:
@@ -78,8 +93,7 @@ class Scored(NamedTuple):
     most: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News2:
+class News2(Struct, frozen=True, kw_only=True):
     """The risk model ``news2``. ``max_age_ms``: older than this against the snapshot is missing."""
 
     max_age_ms: int = MAX_AGE_MS
@@ -146,18 +160,9 @@ def _points(name: str, fed: Mapping[str, tuple[str, Vital]], encounter: Encounte
     elif name == "consciousness":
         points = 0 if vital.value == "A" else NOT_ALERT
     else:
-        table, resolution = _TABLES[name]
         assert isinstance(vital.value, Decimal)
-        points = points_in(table, vital.value, resolution)
+        points = points_on(name, vital.value)
     return Scored(points, points)
-
-
-_TABLES: Final = {
-    "respiratory_rate": (RESPIRATORY_RATE, WHOLE),
-    "systolic_bp": (SYSTOLIC_BP, WHOLE),
-    "heart_rate": (HEART_RATE, WHOLE),
-    "temperature": (TEMPERATURE, TENTH),
-}
 
 
 def _spo2_points(
@@ -168,10 +173,10 @@ def _spo2_points(
     scale = encounter.vitals.get("spo2_scale")
     chosen = scale.good if scale is not None else None  # a prescription does not age
     if chosen is None or chosen.value != 2:
-        points = points_in(SPO2_SCALE_1, value)
+        points = points_on(SPO2, value)
         return Scored(points, points)
-    on_air = points_in(SPO2_SCALE_2_ON_AIR, value)
-    with_oxygen = points_in(SPO2_SCALE_2_ON_OXYGEN, value)
+    on_air = points_on(ON_AIR_2, value)
+    with_oxygen = points_on(ON_OXYGEN_2, value)
     if "supplemental_oxygen" not in fed:
         return Scored(on_air, with_oxygen)
     points = with_oxygen if on_oxygen(*_named(fed["supplemental_oxygen"])) else on_air

@@ -1,14 +1,14 @@
 """What on-call is told of projections: how they stand, one by one and all together."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from vitalrelay.domain.packet import SubjectId
 from vitalrelay.domain.projection import ProjectionId, ProjectionStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectionState:
+class ProjectionState(Struct, frozen=True, kw_only=True):
     """What on-call sees of a projection; never its content. Times in milliseconds."""
 
     projection_id: ProjectionId
@@ -24,8 +24,7 @@ class ProjectionState:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectionFilter:
+class ProjectionFilter(Struct, frozen=True, kw_only=True):
     """Which projections are meant. All conditions hold at once; None asks for nothing."""
 
     status: ProjectionStatus | None = None
@@ -33,8 +32,7 @@ class ProjectionFilter:
     subject: SubjectId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectionSummary:
+class ProjectionSummary(Struct, frozen=True, kw_only=True):
     """How much is owed, how long already, and how much waits for an operator."""
 
     pending: int

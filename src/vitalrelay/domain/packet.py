@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
+
+from msgspec import Struct
 
 PacketId = NewType("PacketId", str)
 SubjectId = NewType("SubjectId", str)
@@ -16,6 +17,7 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # These names stand beside the patients' documents.
 RESERVED_SUBJECTS = frozenset({"latest", "events"})
 
+MAX_SIGNALS = 64
 LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 CLOCK_NEVER_SET_MS = 1_577_836_800_000  # before 2020-01-01: a clock that was never set
 CLOCK_TOLERANCE_MS = 2_000  # ahead by less is network and rounding
@@ -31,8 +33,7 @@ class Quality(StrEnum):
     INVALID = "invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """One measurement, as it was sent: value and unit untouched, ``measured_ms`` the device's."""
 
     code: str
@@ -42,8 +43,7 @@ class Signal:
     quality: Quality = Quality.GOOD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packet:
+class Packet(Struct, frozen=True, kw_only=True):
     """One packet as sent. Times are the device's, in milliseconds since 1970, UTC."""
 
     id: PacketId
@@ -56,9 +56,13 @@ class Packet:
     signals: tuple[Signal, ...]
 
     @property
-    def times_ms(self) -> list[int]:
-        """Every time the device claims: the packet's, then each signal's."""
-        return [self.timestamp_ms, *(signal.measured_ms for signal in self.signals)]
+    def newest_ms(self) -> int:
+        """Of all times the device claims: the packet's, and each signal's."""
+        return max([self.timestamp_ms, *[signal.measured_ms for signal in self.signals]])
+
+    @property
+    def oldest_ms(self) -> int:
+        return min([self.timestamp_ms, *[signal.measured_ms for signal in self.signals]])
 
     def content(self) -> Mapping[str, object]:
         """What makes two packets the same: everything sent, with the defaults left out."""
@@ -91,8 +95,7 @@ def packet_id(site: str, device: str, timestamp_ms: int, sequence: int | None) -
     return PacketId(f"{site}:{device}:{timestamp_ms}{suffix}")
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """
     A packet with the database's word on when it came.
 
@@ -110,11 +113,11 @@ class Received:
     @property
     def ahead_ms(self) -> int:
         """By how much the device's clock ran ahead of the receipt; 0 if it did not."""
-        return max(0, *(at_ms - self.at_ms for at_ms in self.packet.times_ms))
+        return max(0, self.packet.newest_ms - self.at_ms)
 
     @property
     def clock_suspect(self) -> bool:
         """Ahead by more than the tolerance, or never set. Late is not suspect."""
         if self.ahead_ms > CLOCK_TOLERANCE_MS:
             return True
-        return min(self.packet.times_ms) < CLOCK_NEVER_SET_MS
+        return self.packet.oldest_ms < CLOCK_NEVER_SET_MS

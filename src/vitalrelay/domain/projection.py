@@ -1,11 +1,12 @@
 """What a screen is owed, what came of publishing it once, and what we do about that."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, StrEnum
 from typing import NewType, assert_never
 from uuid import UUID
+
+from msgspec import Struct
 
 from vitalrelay.domain.packet import SubjectId
 
@@ -27,15 +28,13 @@ class Landed(Enum):
     CONFLICT = "conflict"
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The store will not have this document; it may have others."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(Struct, frozen=True):
     """The store did not answer, or could not have answered anybody."""
 
     reason: str
@@ -44,24 +43,20 @@ class Unreachable:
 Outcome = Landed | Refused | Unreachable
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class RetryLater:
+class RetryLater(Struct, frozen=True):
     after: timedelta
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Struct, frozen=True):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class HandBack:
+class HandBack(Struct, frozen=True):
     """Due again after the pause, with the attempt restored: an outage is nobody's failure."""
 
     after: timedelta
@@ -71,8 +66,7 @@ class HandBack:
 Verdict = Published | RetryLater | GiveUp | HandBack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """Delays double from ``first_delay`` to ``longest_delay``; the database adds the jitter."""
 
     max_attempts: int
@@ -87,8 +81,7 @@ class RetryPolicy:
         return min(self.first_delay * (1 << min(attempt - 1, 20)), self.longest_delay)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """One patient's wanted snapshot, ours to publish while the lease lasts."""
 
     subject: SubjectId
@@ -124,8 +117,7 @@ class ProjectionStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """A claim that was tried: what the store said, and what is to become of it."""
 
     claim: Claim
@@ -133,8 +125,7 @@ class Judged:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class RelayReport:
+class RelayReport(Struct, frozen=True):
     """What one turn of the relay came to."""
 
     published: int = 0

@@ -1,8 +1,9 @@
 """What the gateway is told of its packet."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from vitalrelay.domain.assessment import Assessment
 from vitalrelay.domain.chart import Chart
@@ -10,8 +11,7 @@ from vitalrelay.domain.packet import Packet, PacketId, Received, SubjectId
 from vitalrelay.domain.projection import Claim
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What is wanted on the patient's screens by now."""
 
     version: int
@@ -19,13 +19,11 @@ class Standing:
     assessment: Assessment
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+class New(Struct, frozen=True):
     received: Received
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(Struct, frozen=True):
     """
     Stored before with the same content; the receipt is the first one's, the standing today's.
 
@@ -37,16 +35,14 @@ class Duplicate:
     standing: Standing | None
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True):
     """Stored before with other content, and left as it was."""
 
 
 Recorded = New | Duplicate | Conflict
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """The packet is safe: ``duplicate`` says whether it already was."""
 
     packet: PacketId

@@ -1,8 +1,10 @@
 """What a clinician should look at: one item per encounter, moved by the risk, ended by evidence."""
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vitalrelay.domain.assessment import Assessment, RiskLevel
 from vitalrelay.domain.errors import NotPossible
@@ -15,8 +17,7 @@ class ReviewState(StrEnum):
     CLOSED = "closed"  # by the risk going away, or the encounter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewItem:
+class ReviewItem(Struct, frozen=True, kw_only=True):
     """``known``: the parameters known when it was opened; fewer can neither lower nor close it."""
 
     encounter: EncounterId

@@ -1,15 +1,15 @@
 """What a clinician should look at next: the queue's order, and what somebody may ask of it."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from vitalrelay.domain.assessment import RiskLevel
 from vitalrelay.domain.document import Document
 from vitalrelay.domain.packet import SubjectId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueFilter:
+class QueueFilter(Struct, frozen=True, kw_only=True):
     """All conditions hold at once; ``older_than`` counts from the item's last move."""
 
     site: str | None = None
@@ -17,8 +17,7 @@ class QueueFilter:
     older_than: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QueuePlace:
+class QueuePlace(Struct, frozen=True):
     """Where a page ended: most urgent first, then most recently moved, then by id."""
 
     urgency: int
@@ -26,8 +25,7 @@ class QueuePlace:
     item: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueueItem:
+class QueueItem(Struct, frozen=True):
     subject: SubjectId
     site: str
     place: QueuePlace

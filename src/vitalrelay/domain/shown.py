@@ -1,15 +1,15 @@
 """What a screen has against what it should have."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from vitalrelay.domain.document import parse_document, without_envelope
 from vitalrelay.domain.fingerprint import canonical_json, fingerprint
 from vitalrelay.domain.packet import SubjectId
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A document that is whole: its fingerprint was recomputed from its own content."""
 
     subject: SubjectId
@@ -20,13 +20,11 @@ class Shown:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Damaged:
+class Damaged(Struct, frozen=True):
     """There is something in the document's place, and it is not a document of ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The version that Postgres wants shown of a patient."""
 
     subject: SubjectId

@@ -5,10 +5,12 @@ Units are UCUM. Ranges are wide on purpose: they find artefacts, they judge no p
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from vitalrelay.domain.packet import Quality, Signal, Value
 
@@ -23,8 +25,7 @@ BEYOND_READING = Decimal(10) ** 15
 NO_MEASUREMENT: Final = frozenset({Decimal(-100), Decimal(-32768), Decimal(32767)})
 
 
-@dataclass(frozen=True, slots=True)
-class Linear:
+class Linear(Struct, frozen=True):
     """``(x - less) * times / per`` leads to the canonical unit, in decimals."""
 
     times: Decimal
@@ -35,8 +36,7 @@ class Linear:
         return (value - self.less) * self.times / self.per
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numeric:
+class Numeric(Struct, frozen=True, kw_only=True):
     """A number with a unit. ``accepts`` maps a unit to its conversion, None for an alias."""
 
     unit: str
@@ -59,25 +59,23 @@ class Numeric:
     def units(self) -> list[str]:
         return [self.unit, *self.accepts]
 
-    def read(self, signal: Signal) -> "Reading":
-        value = signal.value
+    def read(self, value: Value, sent_unit: str | None, quality: Quality) -> "Reading":
         assert isinstance(value, Decimal)
         if value in NO_MEASUREMENT or (value == 0 and not self.zero_is_a_value):
             return Reading(value, self.unit, Quality.INVALID, "not-measured")
         if abs(value) >= BEYOND_READING:
             nearest = Decimal(repr(float(value)))  # as it will be read back
             return Reading(nearest, self.unit, Quality.INVALID, "out-of-range")
-        conversion = self.accepts.get(signal.unit) if signal.unit is not None else None
+        conversion = None if sent_unit is None else self.accepts.get(sent_unit)
         if conversion is not None:
             value = conversion(value).quantize(self.resolution, ROUND_HALF_UP)
         low, high = self.plausible
         if not low <= value <= high:
             return Reading(value, self.unit, Quality.INVALID, "out-of-range")
-        return Reading(value, self.unit, signal.quality, device_reason(signal.quality))
+        return Reading(value, self.unit, quality, device_reason(quality))
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(Struct, frozen=True):
     """A choice a person made; it has no unit."""
 
     choices: tuple[Value, ...]
@@ -94,8 +92,8 @@ class OneOf:
     def units(self) -> list[str]:
         return []
 
-    def read(self, signal: Signal) -> "Reading":
-        return Reading(signal.value, None, signal.quality, device_reason(signal.quality))
+    def read(self, value: Value, sent_unit: str | None, quality: Quality) -> "Reading":
+        return Reading(value, None, quality, device_reason(quality))
 
 
 class Reading(NamedTuple):
@@ -179,7 +177,12 @@ def read(signal: Signal) -> Reading:
     Sentinels and implausible values are not refused: they come back with quality ``invalid``
     and a reason (``not-measured``, ``out-of-range``, ``device``). The code must be known.
     """
-    return CATALOGUE[signal.code].read(signal)
+    return _read(signal.code, signal.value, signal.unit, signal.quality)
+
+
+@lru_cache(16_384, typed=True)  # what a monitor sends it soon sends again; and True is not 1
+def _read(code: str, value: Value, unit: str | None, quality: Quality) -> Reading:
+    return CATALOGUE[code].read(value, unit, quality)
 
 
 def closest_codes(unknown: str) -> list[str]:

@@ -6,8 +6,10 @@ of the set of packets, and no order of arrival can be told from the result.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from vitalrelay.domain.alarms import Alarms
 from vitalrelay.domain.assessment import Assessment
@@ -27,8 +29,7 @@ class Moment(NamedTuple):
         return self.packet.partition(":")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Vital:
+class Vital(Struct, frozen=True):
     """
     The newest value of one signal, in the canonical unit, and the newest good one before it.
 
@@ -49,8 +50,15 @@ class Vital:
         """What may be scored: a slipped probe must not make the last good value disappear."""
         return self if self.quality is Quality.GOOD else self.last_good
 
+    def replaces(self, other: "Vital") -> bool:
+        """Later, and good: nothing of the other remains. So it is with nearly all."""
+        later = self.moment.at_ms > other.moment.at_ms
+        return later and self.quality is Quality.GOOD and not self.conflict
+
     def join(self, other: "Vital") -> "Vital":
         """Both taken together. Within one packet the first entry wins: ``self``, on a full tie."""
+        if other.replaces(self):
+            return other
         newer, older = (self, other) if self.moment >= other.moment else (other, self)
         if newer.moment.at_ms == older.moment.at_ms:
             conflict = newer.conflict or older.conflict or newer.value != older.value
@@ -74,8 +82,7 @@ def newest_good(one: Vital | None, other: Vital | None) -> Vital | None:
     return replace(best, conflict=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encounter:
+class Encounter(Struct, frozen=True, kw_only=True):
     """
     One stay of a patient, folded from that stay's packets alone.
 
@@ -100,14 +107,14 @@ class Encounter:
         newest = Moment(received.effective_ms, packet.id)
         as_of = max(self.as_of, newest)
         for signal in packet.signals:
-            moment = Moment(min(signal.measured_ms, received.at_ms), packet.id)
-            reading = read(signal)
-            vital = Vital(
-                reading.value, reading.unit, moment, reading.quality, reading.quality_reason
-            )
+            moment = newest
+            if signal.measured_ms != packet.timestamp_ms:
+                moment = Moment(min(signal.measured_ms, received.at_ms), packet.id)
+                as_of = max(as_of, moment)
+            value, unit, quality, reason = read(signal)
+            vital = Vital(value, unit, moment, quality, reason)
             known = vitals.get(signal.code)
             vitals[signal.code] = vital if known is None else known.join(vital)
-            as_of = max(as_of, moment)
         return Encounter(id=self.id, newest=max(self.newest, newest), as_of=as_of, vitals=vitals)
 
 
@@ -120,8 +127,7 @@ def folded(packets: Iterable[Received]) -> Encounter:
     return encounter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """
     What the screens are to show of a patient.
 

@@ -7,8 +7,9 @@ snapshot would call good count, in the canonical unit; a patient's stays are tak
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from vitalrelay.domain.errors import InvalidRequest
 from vitalrelay.domain.packet import PacketId
@@ -31,8 +32,7 @@ SMALLEST_DEVIATION: Final = 1e-9  # less is what binary fractions make of 0
 MOST_OUTLIERS: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """Unix milliseconds, the start within and the end without; buckets are aligned to 1970."""
 
     start_ms: int
@@ -45,8 +45,7 @@ class Window:
         return (self.end_ms - 1) // self.bucket_ms - self.start_ms // self.bucket_ms + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A window as somebody asks for it."""
 
     start_ms: int | None
@@ -75,8 +74,7 @@ class Asked:
         return window
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(Struct, frozen=True, kw_only=True):
     """
     Values described; all None where there are none.
 
@@ -94,14 +92,12 @@ class Summary:
     slope_per_hour: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Struct, frozen=True):
     start_ms: int
     summary: Summary
 
 
-@dataclass(frozen=True, slots=True)
-class Outlier:
+class Outlier(Struct, frozen=True):
     """A value far from the median of the window, by its modified z-score."""
 
     at_ms: int
@@ -110,8 +106,7 @@ class Outlier:
     packet: PacketId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trend:
+class Trend(Struct, frozen=True, kw_only=True):
     """
     A window summed up, and each of its buckets that has a value.
 

@@ -1,6 +1,6 @@
 """What time alone brings: mutes run out, silence is noticed, and in the end nobody listens."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from vitalrelay.domain.alarms import AlarmAction, AlarmPolicy
 from vitalrelay.domain.chart import Chart

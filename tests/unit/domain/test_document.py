@@ -1,12 +1,12 @@
 """The document: the way there and back loses nothing, and screens find what the contract says."""
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support import (
     HOUR_MS,

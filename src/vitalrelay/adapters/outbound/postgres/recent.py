@@ -7,7 +7,8 @@ whoever else wrote in between. What a rolled back unit left here is never asked 
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from vitalrelay.domain.document import parse_document, snapshot_from
 from vitalrelay.domain.snapshot import Snapshot

@@ -116,7 +116,6 @@ def _sent(packet: Packet) -> Sent:
 
 def _parameters(sent: Sequence[Sent], names: Names) -> Mapping[str, object]:
     packets = [one.packet for one in sent]
-    measured = [packet.times_ms for packet in packets]
     return {
         "packet_ids": [packet.id for packet in packets],
         "sites": [packet.site for packet in packets],
@@ -126,8 +125,8 @@ def _parameters(sent: Sequence[Sent], names: Names) -> Mapping[str, object]:
         "timestamps": [packet.timestamp_ms for packet in packets],
         "payloads": [one.payload for one in sent],
         "fingerprints": [one.fingerprint for one in sent],
-        "newest": [max(times) for times in measured],
-        "oldest": [min(times) for times in measured],
+        "newest": [packet.newest_ms for packet in packets],
+        "oldest": [packet.oldest_ms for packet in packets],
         "tolerance_ms": CLOCK_TOLERANCE_MS,
         "never_set_ms": CLOCK_NEVER_SET_MS,
         "documents": names.documents,
