@@ -86,11 +86,7 @@ def on_oxygen(code: str, value: Value) -> bool:
     return value.quantize(WHOLE, ROUND_HALF_UP) > ROOM_AIR_PERCENT
 
 
-class Scored(NamedTuple):
-    """Points of one parameter: exact, or a range where another missing one decides."""
-
-    least: int
-    most: int
+Fed = Mapping[str, tuple[str, Vital]]  # each known parameter, and the signal that feeds it
 
 
 class News2(Struct, frozen=True, kw_only=True):
@@ -106,12 +102,10 @@ class News2(Struct, frozen=True, kw_only=True):
         taken for normal. The same packets give the same assessment today and in a year.
         """
         fed = self._fed(encounter)
-        scored = {name: _points(name, fed, encounter) for name in fed}
-        components = {name: least for name, (least, most) in scored.items() if least == most}
-        missing = tuple(name for name in PARAMETERS if name not in fed)
+        components, worst = scored(fed, encounter)
+        missing = tuple([name for name in PARAMETERS if name not in fed])
         score = sum(components.values()) if fed else None
-        worst = sum(most for _, most in scored.values())
-        worst += sum(WORST.get(name, 3) for name in missing)
+        worst += sum([WORST.get(name, 3) for name in missing])
         any_three = 3 in components.values()
         level = risk_level(score, any_three)
         return Assessment(
@@ -128,8 +122,7 @@ class News2(Struct, frozen=True, kw_only=True):
             review_required=level in REVIEWED,
         )
 
-    def _fed(self, encounter: Encounter) -> dict[str, tuple[str, Vital]]:
-        """Each known parameter with the signal that feeds it."""
+    def _fed(self, encounter: Encounter) -> Fed:
         oldest_ms = encounter.as_of.at_ms - self.max_age_ms
         fed = {}
         for name, codes in PARAMETERS.items():
@@ -151,41 +144,46 @@ def _preferred(fresh: list[tuple[str, Vital]]) -> tuple[str, Vital]:
     )
 
 
-def _points(name: str, fed: Mapping[str, tuple[str, Vital]], encounter: Encounter) -> Scored:
-    code, vital = fed[name]
-    if name == "spo2":
-        return _spo2_points(vital.value, fed, encounter)
+def scored(fed: Fed, encounter: Encounter) -> tuple[dict[str, int], int]:
+    """The points that are certain, and the sum of all at their worst: another may decide."""
+    components, worst = {}, 0
+    for name, (code, vital) in fed.items():
+        if name == "spo2":
+            least, most = _spo2_points(vital.value, fed, encounter)
+        else:
+            least = most = points_of(name, code, vital.value)
+        worst += most
+        if least == most:
+            components[name] = least
+    return components, worst
+
+
+@lru_cache(16_384, typed=True)
+def points_of(name: str, code: str, value: Value) -> int:
+    """Of a parameter that needs no other to be judged."""
     if name == "supplemental_oxygen":
-        points = ON_OXYGEN if on_oxygen(code, vital.value) else 0
-    elif name == "consciousness":
-        points = 0 if vital.value == "A" else NOT_ALERT
-    else:
-        assert isinstance(vital.value, Decimal)
-        points = points_on(name, vital.value)
-    return Scored(points, points)
+        return ON_OXYGEN if on_oxygen(code, value) else 0
+    if name == "consciousness":
+        return 0 if value == "A" else NOT_ALERT
+    assert isinstance(value, Decimal)
+    return points_on(name, value)
 
 
-def _spo2_points(
-    value: Value, fed: Mapping[str, tuple[str, Vital]], encounter: Encounter
-) -> Scored:
+def _spo2_points(value: Value, fed: Fed, encounter: Encounter) -> tuple[int, int]:
     """Scale 2 is a clinician's prescription; its high side depends on oxygen."""
     assert isinstance(value, Decimal)
     scale = encounter.vitals.get("spo2_scale")
     chosen = scale.good if scale is not None else None  # a prescription does not age
     if chosen is None or chosen.value != 2:
         points = points_on(SPO2, value)
-        return Scored(points, points)
+        return points, points
     on_air = points_on(ON_AIR_2, value)
     with_oxygen = points_on(ON_OXYGEN_2, value)
     if "supplemental_oxygen" not in fed:
-        return Scored(on_air, with_oxygen)
-    points = with_oxygen if on_oxygen(*_named(fed["supplemental_oxygen"])) else on_air
-    return Scored(points, points)
-
-
-def _named(fed: tuple[str, Vital]) -> tuple[str, Value]:
-    code, vital = fed
-    return code, vital.value
+        return on_air, with_oxygen
+    code, vital = fed["supplemental_oxygen"]
+    points = with_oxygen if on_oxygen(code, vital.value) else on_air
+    return points, points
 
 
 REVIEWED: Final = frozenset({RiskLevel.LOW_MEDIUM, RiskLevel.MEDIUM, RiskLevel.HIGH})

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import NewType
 
 from msgspec import Struct
@@ -43,7 +44,7 @@ class Signal(Struct, frozen=True):
     quality: Quality = Quality.GOOD
 
 
-class Packet(Struct, frozen=True, kw_only=True):
+class Packet(Struct, frozen=True, kw_only=True, dict=True):
     """One packet as sent. Times are the device's, in milliseconds since 1970, UTC."""
 
     id: PacketId
@@ -55,12 +56,12 @@ class Packet(Struct, frozen=True, kw_only=True):
     sequence: int | None
     signals: tuple[Signal, ...]
 
-    @property
+    @cached_property
     def newest_ms(self) -> int:
         """Of all times the device claims: the packet's, and each signal's."""
         return max([self.timestamp_ms, *[signal.measured_ms for signal in self.signals]])
 
-    @property
+    @cached_property
     def oldest_ms(self) -> int:
         return min([self.timestamp_ms, *[signal.measured_ms for signal in self.signals]])
 

@@ -1,7 +1,9 @@
 """Metrics of one process. Labels are small closed sets; never an id, never a free text."""
 
+from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, assert_never
+from functools import cache
+from typing import Literal, TypeVar, assert_never
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -58,7 +60,6 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._several_processes = several_processes
         self.http = self._times("http_request_duration_seconds", "operation", "status_class")
-        self._answered: dict[tuple[str, int], Histogram] = {}
         self.problems = self._counter("http_problems", "problem")
         self.in_flight = self._gauge("http_requests_in_flight", mode="livesum")
         self.packets = self._counter("packets", "outcome")
@@ -90,7 +91,8 @@ class Metrics:
         self._gauge("build_info", "version", mode="max").labels(version).set(1)
 
     def _counter(self, name: str, *labels: str) -> Counter:
-        return Counter(name, HELP[name], labels, namespace=NAMESPACE, registry=self._registry)
+        counter = Counter(name, HELP[name], labels, namespace=NAMESPACE, registry=self._registry)
+        return remembering(counter)
 
     def _gauge(self, name: str, *labels: str, mode: Mode = "mostrecent") -> Gauge:
         return Gauge(
@@ -109,7 +111,7 @@ class Metrics:
         return self._histogram(name, SIZES, ())
 
     def _histogram(self, name: str, buckets: Sequence[float], labels: Sequence[str]) -> Histogram:
-        return Histogram(
+        histogram = Histogram(
             name,
             HELP[name],
             labels,
@@ -117,13 +119,11 @@ class Metrics:
             registry=self._registry,
             buckets=buckets,
         )
+        return remembering(histogram)
 
     def answered(self, operation: str, status: int, took_s: float) -> None:
-        """One request; its labels are looked up once, for that takes longer than the counting."""
-        labels = operation, status // 100
-        if labels not in self._answered:
-            self._answered[labels] = self.http.labels(operation, f"{status // 100}xx")
-        self._answered[labels].observe(took_s)
+        """One request."""
+        self.http.labels(operation, f"{status // 100}xx").observe(took_s)
 
     def committed(self, packets: int, waited_s: float, took_s: float) -> None:
         self.batch.observe(packets)
@@ -145,8 +145,8 @@ class Metrics:
         self.breaker.set(breaker.state is not BreakerState.CLOSED)
         if outcomes:
             self.publish_took.labels(path).observe(took_s)
-        for outcome in outcomes:
-            self.publish.labels(path, outcome_word(outcome)).inc()
+        for word, count in Tally(map(outcome_word, outcomes)).items():
+            self.publish.labels(path, word).inc(count)
 
     def settled(self, path: str, report: RelayReport) -> None:
         self.lost.labels(path).inc(report.lost)
@@ -188,6 +188,15 @@ class Metrics:
         self.oldest.labels("any").set((summary.oldest_unpublished_ms or 0) / 1000)
         self.oldest.labels("high").set((summary.oldest_unpublished_high_ms or 0) / 1000)
         self.last_sweep.set((summary.last_complete_sweep_ms or 0) / 1000)
+
+
+Labelled = TypeVar("Labelled", Counter, Histogram)
+
+
+def remembering(metric: Labelled) -> Labelled:
+    """Its labels are looked up once, for that takes longer than the counting."""
+    metric.labels = cache(metric.labels)  # type: ignore[method-assign]
+    return metric
 
 
 class DeliveryMetrics:
