@@ -8,10 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.counting import sent
 from tests.support import LEASE, NOW_MS, SECOND
-from tests.worlds import PostgresWorld, RedisScreens, a_reading, an_alarming_reading
+from tests.worlds import NAMES, PostgresWorld, RedisScreens, a_reading, an_alarming_reading
+from vitalrelay.adapters.outbound.postgres.begin import begin
+from vitalrelay.adapters.outbound.postgres.lock import LOCK
+from vitalrelay.adapters.outbound.postgres.unit_of_work import PostgresWork
 from vitalrelay.domain.breaker import Breaker
+from vitalrelay.domain.document import parse_document
 from vitalrelay.domain.news2 import News2
-from vitalrelay.domain.projection import RetryPolicy
+from vitalrelay.domain.projection import RetryPolicy, projection_id
 from vitalrelay.settings import Settings
 from vitalrelay.usecases.ingest_packets import IngestPackets
 from vitalrelay.usecases.relay_projections import RelayProjections
@@ -88,6 +92,38 @@ async def log_position(engine: AsyncEngine) -> int:
     async with engine.connect() as connection:
         position: int = await connection.scalar(LOG_POSITION)
     return position
+
+
+class TestADocument:
+    """Kilobytes for each patient of a group, spelled out and sent: only to who does not know it."""
+
+    @pytest.mark.parametrize("known", [True, False])
+    async def test_comes_with_the_lock_unless_it_is_known(
+        self, world: PostgresWorld, ingest: IngestPackets, known: bool
+    ) -> None:
+        _, [claim] = await ingest([a_reading("p-1")])
+        fingerprints = [claim.fingerprint] if known else ["sha256:of-something-else"]
+
+        async with begin(world.engine) as transaction:
+            asked = {"projection_ids": [projection_id(claim.subject)], "known": fingerprints}
+            [row] = await transaction.fetch(LOCK, asked)
+
+        assert (row["document"] is None) == known
+        assert row["fingerprint"] == claim.fingerprint
+
+    async def test_that_another_process_wrote_is_read(
+        self, world: PostgresWorld, ingest: IngestPackets
+    ) -> None:
+        elsewhere = IngestPackets(
+            begin=PostgresWork(world.engine, NAMES), assess=News2(), lease_for=LEASE
+        )
+        await ingest([a_reading("p-1", NOW_MS)])
+        await elsewhere([a_reading("p-1", NOW_MS + 1, temperature=38)])
+
+        _, [claim] = await ingest([a_reading("p-1", NOW_MS + 2)])
+
+        assert claim.version == 3
+        assert parse_document(claim.document)["vitals"]["temperature"]["value"] == 38
 
 
 class TestAFullGroup:

@@ -6,21 +6,28 @@ The row of a new patient was made while its packet was recorded; version 0 is an
 
 from collections.abc import Mapping, Sequence
 
+from asyncpg import Record
+from msgspec.structs import replace
 from sqlalchemy import TextClause, text
 
 from vitalrelay.adapters.outbound.postgres.begin import Transaction
 from vitalrelay.adapters.outbound.postgres.packet_rows import received_from
-from vitalrelay.adapters.outbound.postgres.recent import RecentSnapshots
+from vitalrelay.adapters.outbound.postgres.recent import NOTHING, Known, RecentSnapshots
 from vitalrelay.domain.chart import Chart
+from vitalrelay.domain.document import parse_document, snapshot_from
 from vitalrelay.domain.hearing import Hearing
 from vitalrelay.domain.packet import EncounterId, Received, SubjectId
 from vitalrelay.domain.projection import projection_id
 from vitalrelay.domain.snapshot import Encounter, Snapshot, folded
 
-# What a chart is made of.
+# What a chart is made of. Nobody spells out or sends a document that is known here.
 OF_A_CHART = """
     demo_subject_id as subject, version, payload_fingerprint as fingerprint,
-    payload::text as document, cadence_ms,
+    case
+        when payload_fingerprint in (select unnest(cast(:known as text[]))) then null
+        else payload::text
+    end as document,
+    cadence_ms,
     floor(extract(epoch from heard_at) * 1000)::bigint as heard_ms,
     floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms
 """
@@ -61,8 +68,10 @@ async def lock(
 ) -> list[Chart]:
     if not new:
         return []
-    ids = {projection_id(received.packet.subject) for received in new}
-    charts = await charts_of(transaction, LOCK, {"projection_ids": list(ids)}, recent)
+    subjects = {received.packet.subject for received in new}
+    ids = [projection_id(subject) for subject in subjects]
+    known = recent.of(subjects)
+    charts = await charts_of(transaction, LOCK, {"projection_ids": ids}, known)
     stays = await _recall(transaction, _not_current(charts, new), new)
     for chart in charts:
         chart.recall(stays.get(chart.subject, {}))
@@ -73,29 +82,33 @@ async def lock_patient(
     transaction: Transaction, subject: SubjectId, recent: RecentSnapshots
 ) -> Chart:
     ids = [projection_id(subject)]
-    [chart] = await charts_of(transaction, LOCK, {"projection_ids": ids}, recent)
+    [chart] = await charts_of(transaction, LOCK, {"projection_ids": ids}, recent.of([subject]))
     return chart
 
 
-async def lock_due(transaction: Transaction, limit: int, recent: RecentSnapshots) -> list[Chart]:
-    return await charts_of(transaction, LOCK_DUE, {"limit": limit}, recent)
+async def lock_due(transaction: Transaction, limit: int) -> list[Chart]:
+    return await charts_of(transaction, LOCK_DUE, {"limit": limit}, NOTHING)
 
 
 async def charts_of(
     transaction: Transaction,
     statement: TextClause,
     parameters: Mapping[str, object],
-    recent: RecentSnapshots,
+    known: Known,
 ) -> list[Chart]:
-    rows = await transaction.fetch(statement, parameters)
-    return [
-        Chart(
-            recent.read(fingerprint, version, document) if version else Snapshot(subject=subject),
-            Hearing(heard_ms, cadence_ms),
-            now_ms,
-        )
-        for subject, version, fingerprint, document, cadence_ms, heard_ms, now_ms in rows
-    ]
+    rows = await transaction.fetch(statement, {**parameters, "known": list(known)})
+    return [_chart_from(row, known) for row in rows]
+
+
+def _chart_from(row: Record, known: Known) -> Chart:
+    subject, version, fingerprint, document, cadence_ms, heard_ms, now_ms = row
+    if not version:
+        snapshot = Snapshot(subject=subject)
+    elif document is None:
+        snapshot = replace(known[fingerprint], version=version)
+    else:
+        snapshot = snapshot_from(parse_document(document), version)
+    return Chart(snapshot, Hearing(heard_ms, cadence_ms), now_ms)
 
 
 def _not_current(charts: Sequence[Chart], new: Sequence[Received]) -> set[Stay]:

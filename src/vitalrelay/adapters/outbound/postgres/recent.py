@@ -1,34 +1,34 @@
 """
-Snapshots this process wrote lately, so that it need not read its own documents.
+Snapshots this process wrote lately, so that neither it nor the database need read them again.
 
-The key is the fingerprint, which the locked row says: what is found under it is that content,
-whoever else wrote in between. What a rolled back unit left here is never asked for.
+Whether one is still the patient's, its fingerprint says, held against the locked row: whoever else
+wrote in between, and whatever a rolled back unit left here.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
-from msgspec.structs import replace
-
-from vitalrelay.domain.document import parse_document, snapshot_from
+from vitalrelay.domain.packet import SubjectId
 from vitalrelay.domain.snapshot import Snapshot
 
 MOST = 10_000
+
+Known = Mapping[str, Snapshot]  # by fingerprint
+NOTHING: Known = {}
 
 
 class RecentSnapshots:
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
+        self._snapshots: OrderedDict[SubjectId, tuple[str, Snapshot]] = OrderedDict()
 
-    def read(self, fingerprint: str, version: int, document: str) -> Snapshot:
-        """The snapshot of a row: remembered, or read from its document."""
-        known = self._snapshots.pop(fingerprint, None)
-        if known is None:
-            return snapshot_from(parse_document(document), version)
-        return known if known.version == version else replace(known, version=version)
+    def of(self, subjects: Iterable[SubjectId]) -> Known:
+        """What was last written of them; it stays known to whoever asked."""
+        return dict([self._snapshots[one] for one in subjects if one in self._snapshots])
 
-    def remember(self, fingerprints: Sequence[str], snapshots: Sequence[Snapshot]) -> None:
-        self._snapshots.update(zip(fingerprints, snapshots, strict=True))
+    def remember(self, fingerprints: Iterable[str], snapshots: Iterable[Snapshot]) -> None:
+        for fingerprint, snapshot in zip(fingerprints, snapshots, strict=True):
+            self._snapshots[snapshot.subject] = fingerprint, snapshot
+            self._snapshots.move_to_end(snapshot.subject)
         while len(self._snapshots) > self._most:
             self._snapshots.popitem(last=False)

@@ -65,7 +65,7 @@ class PostgresUnitOfWork:
         return await forget(self._transaction, older_than)
 
     async def lock_due(self, limit: int) -> list[Chart]:
-        return await lock_due(self._transaction, limit, self._recent)
+        return await lock_due(self._transaction, limit)
 
     async def look_again(self, charts: Sequence[Chart]) -> None:
         await look_again(self._transaction, charts, self._policy)
