@@ -13,12 +13,13 @@ from persistence.redis_client import RedisPolicy, create_redis
 from tests.support import NOW_MS
 from tests.worlds import RedisScreens, told, wanted
 from vitalrelay.adapters.outbound.redis.keys import Keys
-from vitalrelay.adapters.outbound.redis.snapshot_publisher import RedisSnapshotPublisher
+from vitalrelay.adapters.outbound.redis.snapshot_publisher import AT_ONCE, RedisSnapshotPublisher
 from vitalrelay.domain.projection import Landed, Outcome, Refused, Unreachable
 from vitalrelay.embedded.loopback import HOST, a_free_port
 
 LARGEST = 2**53 - 1
 BATCH = [wanted(f"p-{number}") for number in range(10)]
+WARD = [wanted(f"p-{number}") for number in range(2 * AT_ONCE + 1)]
 IMPATIENT = RedisPolicy(max_connections=1, answer_timeout_s=0.3)
 
 
@@ -152,6 +153,35 @@ class TestTheEvents:
 
 
 class TestTheLatest:
+    async def test_it_is_the_newest_of_all_that_were_published_at_once(
+        self, screens: RedisScreens
+    ) -> None:
+        """Of two equal ones the later; one that is refused is not considered."""
+        await screens.publisher.publish([wanted("p-old", as_of_ms=NOW_MS)])
+        await screens.redis.rpush(screens.keys.document("p-refused"), "a list")
+        batch = {"p-1": 1, "p-2": 3, "p-refused": 4, "p-3": 3, "p-4": 2}
+
+        await screens.publisher.publish(
+            [wanted(subject, as_of_ms=NOW_MS + later) for subject, later in batch.items()]
+        )
+
+        assert await screens.latest() == "p-3"
+
+    async def test_its_own_patient_going_on_makes_room_for_nobody_older(
+        self, screens: RedisScreens
+    ) -> None:
+        await screens.publisher.publish([wanted("p-1", 1, "A", as_of_ms=NOW_MS)])
+
+        await screens.publisher.publish(
+            [
+                wanted("p-0", 1, "A", as_of_ms=NOW_MS - 1),
+                wanted("p-1", 2, "B", as_of_ms=NOW_MS + 5),
+                wanted("p-2", 1, "A", as_of_ms=NOW_MS + 4),
+            ]
+        )
+
+        assert await screens.latest() == "p-1"
+
     async def test_it_moves_on_when_its_document_is_gone(self, screens: RedisScreens) -> None:
         await screens.publisher.publish([wanted("p-newest", as_of_ms=NOW_MS + 1)])
         await screens.redis.delete(screens.keys.document("p-newest"))
@@ -202,7 +232,22 @@ class TestTheRoundTrip:
         after = await stat(redis, "total_reads_processed")
 
         assert after - before == 2  # the batch, and the question itself
-        assert await calls(redis) == {"cmdstat_evalsha": len(BATCH)}
+        assert await calls(redis) == {"cmdstat_evalsha": 1}
+
+    async def test_a_ward_takes_a_few_bounded_steps_and_each_patient_has_an_outcome(
+        self, own_screens: RedisScreens
+    ) -> None:
+        redis, keys = own_screens.redis, own_screens.keys
+        await own_screens.publisher.publish(WARD[5:6])
+        await redis.rpush(keys.document(WARD[AT_ONCE + 1].subject), "a list")
+        await redis.config_resetstat()
+
+        outcomes = await own_screens.publisher.publish(WARD)
+
+        expected: list[Outcome] = [Landed.WRITTEN] * len(WARD)
+        expected[5], expected[AT_ONCE + 1] = Landed.DUPLICATE, Refused("WRONGTYPE")
+        assert outcomes == expected
+        assert await calls(redis) == {"cmdstat_evalsha": 3}
 
     async def test_forgotten_scripts_cost_no_outcome(self, own_screens: RedisScreens) -> None:
         redis = own_screens.redis

@@ -1,10 +1,10 @@
 #!lua
--- Publish one patient's snapshot, unless Redis already has this version or a newer one.
--- Returns written | unchanged | duplicate | superseded | conflict.
--- KEYS[1] document   KEYS[2] events (stream)   KEYS[3] latest (a subject id)
--- ARGV[1] subject id   ARGV[2] incarnation   ARGV[3] version   ARGV[4] fingerprint
--- ARGV[5] the document, envelope included   ARGV[6] about how many events to keep
--- ARGV[7] what the key of any document begins with
+-- Publish the snapshots of some patients, each unless Redis already has this version or a newer
+-- one. Returns for each of them written | unchanged | duplicate | superseded | conflict, or an error.
+-- KEYS[1] events (stream)   KEYS[2] latest (a subject id)   KEYS[3…] the documents
+-- ARGV[1] about how many events to keep   ARGV[2] what the key of any document begins with
+-- ARGV[3…] of each patient: subject id, incarnation, version, fingerprint, and the document,
+-- envelope included
 
 -- The envelope stands first in every document of ours. What begins otherwise is none: replaced.
 local ENVELOPE = '^{"incarnation":(%d+),"version":(%d+),"fingerprint":"([^"]+)"'
@@ -15,33 +15,58 @@ local function text_at(key)
   return type(reply) == 'string' and reply or ''
 end
 
-local changed = true
-local stored = redis.call('GET', KEYS[1]) or ''
-local incarnation, version, fingerprint = string.match(stored, ENVELOPE)
-
-if incarnation then
-  local ahead = tonumber(incarnation) - tonumber(ARGV[2])
-  if ahead == 0 then ahead = tonumber(version) - tonumber(ARGV[3]) end
-  changed = fingerprint ~= ARGV[4]
-  if ahead > 0 then return 'superseded' end
-  if ahead == 0 then return changed and 'conflict' or 'duplicate' end
+local function as_of(document)
+  return tonumber(string.match(document, AS_OF))
 end
 
--- The event first: an error further down does not undo it, and twice is better than never.
--- Its numbers are ARGV as it came, because Lua would print a large one as 1e+15.
--- Without the stream nobody can be told of any patient: an outage, under a code of its own.
-if changed then
-  local event = redis.pcall('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*',
-    'subjectId', ARGV[1], 'incarnation', ARGV[2], 'version', ARGV[3], 'fingerprint', ARGV[4])
-  if event.err then return redis.error_reply('NOEVENTS ' .. event.err) end
-end
-redis.call('SET', KEYS[1], ARGV[5])
+local latest, latest_as_of  -- looked up once, and only if somebody might come after it
 
-local latest = text_at(KEYS[3])
-if latest ~= ARGV[1] then
-  local shown = string.match(text_at(ARGV[7] .. latest), AS_OF)
-  if not shown or tonumber(shown) <= tonumber(string.match(ARGV[5], AS_OF)) then
-    redis.call('SET', KEYS[3], ARGV[1])
+local function consider(subject, at)
+  if not latest then
+    latest = text_at(KEYS[2])
+    latest_as_of = as_of(text_at(ARGV[2] .. latest))
+  end
+  if latest == subject then
+    latest_as_of = at
+  elseif not latest_as_of or latest_as_of <= at then
+    redis.call('SET', KEYS[2], subject)
+    latest, latest_as_of = subject, at
   end
 end
-return changed and 'written' or 'unchanged'
+
+local function publish(key, subject, incarnation, version, fingerprint, document)
+  local changed = true
+  local stored = redis.call('GET', key) or ''
+  local incarnation_there, version_there, fingerprint_there = string.match(stored, ENVELOPE)
+
+  if incarnation_there then
+    local ahead = tonumber(incarnation_there) - tonumber(incarnation)
+    if ahead == 0 then ahead = tonumber(version_there) - tonumber(version) end
+    changed = fingerprint_there ~= fingerprint
+    if ahead > 0 then return 'superseded' end
+    if ahead == 0 then return changed and 'conflict' or 'duplicate' end
+  end
+
+  -- The event first: an error further down does not undo it, and twice is better than never.
+  -- Its numbers are ARGV as it came, because Lua would print a large one as 1e+15.
+  -- Without the stream nobody can be told of any patient: an outage, under a code of its own.
+  if changed then
+    local event = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'subjectId', subject,
+      'incarnation', incarnation, 'version', version, 'fingerprint', fingerprint)
+    if event.err then return redis.error_reply('NOEVENTS ' .. event.err) end
+  end
+  redis.call('SET', key, document)
+  consider(subject, as_of(document))
+  return changed and 'written' or 'unchanged'
+end
+
+-- What is wrong with one patient's key is no other patient's matter.
+local replies = {}
+for n = 3, #KEYS do
+  local first = 3 + (n - 3) * 5
+  local done, reply = pcall(publish, KEYS[n], unpack(ARGV, first, first + 4))
+  -- Redis raises an error as a table, Valkey as its text.
+  if not done then reply = redis.error_reply(type(reply) == 'table' and reply.err or reply) end
+  replies[n - 2] = reply
+end
+return replies

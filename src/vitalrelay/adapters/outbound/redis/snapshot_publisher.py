@@ -1,4 +1,4 @@
-"""Publishing, in one round trip for the whole batch; one atomic step for each patient."""
+"""Publishing, in one round trip for the whole batch; so many patients in each atomic step."""
 
 import hashlib
 from collections.abc import Sequence
@@ -25,6 +25,9 @@ from vitalrelay.domain.projection import Claim, Landed, Outcome, Refused, Unreac
 PUBLISH_SNAPSHOT = files(__package__).joinpath("publish_snapshot.lua").read_text()
 PUBLISH_SHA = hashlib.sha1(PUBLISH_SNAPSHOT.encode(), usedforsecurity=False).hexdigest()
 
+# A step of one millisecond: for no longer has anybody else to wait.
+AT_ONCE = 32
+
 # What would strike every patient alike is about Redis, not about a document.
 OUTAGES = (
     ConnectionError,
@@ -50,38 +53,40 @@ class RedisSnapshotPublisher:
         self._events_kept = events_kept
 
     async def publish(self, claims: Sequence[Claim]) -> list[Outcome]:
-        replies = await self._evaluate(claims)
+        calls = [claims[n : n + AT_ONCE] for n in range(0, len(claims), AT_ONCE)]
+        replies = await self._evaluate(calls)
         if any(isinstance(reply, NoScriptError) for reply in replies):
             # A restart or SCRIPT FLUSH: nothing of it was done, all of it may be repeated.
-            replies = await self._evaluate(claims, load=True)
-        return [outcome_of(reply) for reply in replies]
+            replies = await self._evaluate(calls, load=True)
+        return [
+            outcome_of(reply)
+            for call, said in zip(calls, replies, strict=True)
+            for reply in (said if isinstance(said, list) else [said] * len(call))
+        ]
 
-    async def _evaluate(self, claims: Sequence[Claim], load: bool = False) -> list[object]:
+    async def _evaluate(
+        self, calls: Sequence[Sequence[Claim]], load: bool = False
+    ) -> Sequence[object]:
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 if load:
                     pipeline.script_load(PUBLISH_SNAPSHOT)
-                for claim in claims:
-                    pipeline.evalsha(PUBLISH_SHA, 3, *self._arguments(claim))
+                for claims in calls:
+                    pipeline.evalsha(PUBLISH_SHA, 2 + len(claims), *self._arguments(claims))
                 replies = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
-            return [error] * len(claims)
+            return [error] * len(calls)
         return replies[1:] if load else replies
 
-    def _arguments(self, claim: Claim) -> list[str]:
+    def _arguments(self, claims: Sequence[Claim]) -> list[str]:
         keys = self._keys
-        return [
-            keys.document(claim.subject),
-            keys.events,
-            keys.latest,
-            claim.subject,
-            str(claim.incarnation),
-            str(claim.version),
-            claim.fingerprint,
-            with_envelope(claim.document, claim.incarnation, claim.version, claim.fingerprint),
-            str(self._events_kept),
-            keys.documents,
-        ]
+        arguments = [keys.events, keys.latest, *[keys.document(claim.subject) for claim in claims]]
+        arguments += [str(self._events_kept), keys.documents]
+        for claim in claims:
+            envelope = claim.incarnation, claim.version, claim.fingerprint
+            document = with_envelope(claim.document, *envelope)
+            arguments += [claim.subject, *map(str, envelope), document]
+        return arguments
 
 
 def outcome_of(reply: object) -> Outcome:
