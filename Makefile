@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PEERS  := .venv-peers
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test browser-tests check lint types contracts fmt lock bench clean
@@ -45,12 +46,19 @@ fmt: install ## format, and mend what can be mended by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## write requirements.lock anew (needs uv)
+lock: ## write the lock files anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	    --python-version 3.11 --extra embedded --group dev pyproject.toml --output-file requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	    --python-version 3.11 bench/peers/requirements.in --output-file bench/peers/requirements.lock
 
-bench: install ## side by side with the naive service (BENCH=name for one)
+$(PEERS)/.installed: bench/peers/requirements.lock
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench: install $(PEERS)/.installed ## side by side with the naive service (BENCH=name for one)
 	$(BIN)/python -m bench $(BENCH)
 
 clean: ## remove what this Makefile made
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

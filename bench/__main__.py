@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.figures import freshness, ndjson, reads, single_posts, stream, trends
+from bench.figures import drain, freshness, ndjson, reads, single_posts, stream, trends
 from bench.ground import Ground, ground
 from bench.report import Figure
 
@@ -20,6 +20,7 @@ FIGURES: Mapping[str, Callable[[Ground, int], list[Figure]]] = {
     "stream": stream.measure,
     "reads": reads.measure,
     "trends": trends.measure,
+    "drain": drain.measure,
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -35,11 +35,14 @@ class Ground:
     postgres_url: str
     redis_url: str
 
-    def database(self, name: str) -> str:
-        """A fresh, migrated database."""
+    def empty_database(self, name: str) -> str:
         admin, _, _ = self.postgres_url.rpartition("/")
         run_sql(self.postgres_url, f'create database "{name}"')
-        url = f"{admin}/{name}"
+        return f"{admin}/{name}"
+
+    def database(self, name: str) -> str:
+        """A fresh, migrated database."""
+        url = self.empty_database(name)
         environment = {**os.environ, "DATABASE_URL": url}
         migrate = [sys.executable, "-m", "alembic", "upgrade", "head"]
         subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
@@ -69,20 +72,20 @@ def run_sql(url: str, statement: str) -> list[tuple[object, ...]]:
     return asyncio.run(run())
 
 
-def elsewhere(module: str, order: "DataclassInstance") -> Any:
+def elsewhere(module: str, order: "DataclassInstance", python: str = sys.executable) -> Any:
     """
     What a module of the bench says of an order, in a process of its own.
 
     So that the load's own work is not the service's.
     """
-    command = [sys.executable, "-m", module, json.dumps(asdict(order))]
+    command = [python, "-m", module, json.dumps(asdict(order))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
 @contextmanager
 def process(
-    arguments: Sequence[str], environment: Mapping[str, str]
+    arguments: Sequence[str], environment: Mapping[str, str], pass_fds: Sequence[int] = ()
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A process of ours, ended by its id when the block is left."""
     child = subprocess.Popen(
@@ -91,6 +94,7 @@ def process(
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL if "BENCH_VERBOSE" not in os.environ else None,
+        pass_fds=pass_fds,
     )
     try:
         yield child
