@@ -9,31 +9,58 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.figures import drain, freshness, ndjson, reads, single_posts, stream, trends
+from bench.figures import (
+    bloat,
+    drain,
+    freshness,
+    gigabyte,
+    growth,
+    latency,
+    ndjson,
+    outage,
+    overload,
+    reads,
+    single_posts,
+    stream,
+    trends,
+)
 from bench.ground import Ground, ground
 from bench.report import Figure
 
-FIGURES: Mapping[str, Callable[[Ground, int], list[Figure]]] = {
+Measure = Callable[[Ground, int], list[Figure]]
+
+FIGURES: Mapping[str, Measure] = {
     "single-posts": single_posts.measure,
     "ndjson": ndjson.measure,
     "freshness": freshness.measure,
     "stream": stream.measure,
     "reads": reads.measure,
     "trends": trends.measure,
+    "latency": latency.measure,
+    "overload": overload.measure,
     "drain": drain.measure,
 }
+LONG: Mapping[str, Measure] = {
+    "outage": outage.measure,
+    "gigabyte": gigabyte.measure,
+    "growth": growth.measure,
+    "bloat": bloat.measure,
+}
+EVERY = {**FIGURES, **LONG}
 RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
+    usual, by_name = ", ".join(FIGURES), ", ".join(LONG)
+    names = f"{usual}; they take minutes each, and run only by name: {by_name}; all"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     parser.add_argument("--processes", type=int, default=2, help="of each service, ours and theirs")
     wanted = parser.parse_args()
     figures: list[Figure] = []
-    for name in wanted.names or FIGURES:
+    for name in EVERY if wanted.names == ["all"] else wanted.names or FIGURES:
         with ground() as servers:
-            measured = FIGURES[name](servers, wanted.processes)
+            measured = EVERY[name](servers, wanted.processes)
         for figure in measured:
             print(figure.line(), flush=True)
         figures += measured

@@ -39,9 +39,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """What came of it: packets a second, and how many answers were not what they should be."""
+    """What came of it: packets a second, and how many were not answered as they should be."""
 
     packets_per_s: float
+    stored: int
     wrong: int
 
 
@@ -115,7 +116,7 @@ async def run(load: Load) -> Driven:
         lane.close()
 
     await asyncio.gather(*(one_gateway(number) for number in range(load.connections)))
-    return Driven(counts[0] / (loop.time() - started), counts[1])
+    return Driven(counts[0] / (loop.time() - started), counts[0], counts[1])
 
 
 def stored_in(status: int, body: bytes, lines: int) -> int:
