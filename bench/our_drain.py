@@ -38,10 +38,14 @@ FILL = f"""
         replace($2, $4, subject)::jsonb, 'published', 1, 1, 1, 1, 0
     from (select 'patient-' || lpad(n::text, 5, '0') from generate_series(0, $1 - 1) n) s(subject)
 """
-HOLD_BACK = f"update {TABLE} set status = 'pending', pending_since = now(), due_at = 'infinity'"
+HOLD_BACK = f"""
+    update {TABLE}
+    set status = 'pending', pending_since = now(), due_at = 'infinity', relay_at = 'infinity'
+"""
 OWE = f"""
     update {TABLE}
-    set version = version + 1, attempt_count = 0, pending_since = now(), due_at = now()
+    set version = version + 1, attempt_count = 0, pending_since = now(), due_at = now(),
+        relay_at = now()
 """
 OWED = f"select count(*) from {TABLE} where status <> 'published'"
 SHOWN = f"""

@@ -111,20 +111,23 @@ class MemoryWorld:
 OWE_AT_ONCE = text("""
     insert into patient_monitoring_snapshot_projections (
         projection_id, demo_subject_id, snapshot_key, latest_key, payload_fingerprint, payload,
-        status, attempt_count, incarnation, version, urgency, pending_since, due_at
+        status, attempt_count, incarnation, version, urgency, pending_since, due_at, relay_at
     )
-    values (:id, :subject, '', '', :fingerprint, cast(:document as jsonb), 'pending', 0,
-        :incarnation, :version, :urgency, clock_timestamp(), clock_timestamp())
+    select :id, :subject, '', '', :fingerprint, cast(:document as jsonb), 'pending', 0,
+        :incarnation, :version, :urgency, moment.now, moment.now, moment.now
+    from (select clock_timestamp() as now) moment
     on conflict (projection_id) do update
     set payload_fingerprint = excluded.payload_fingerprint, payload = excluded.payload,
         status = 'pending', attempt_count = 0, incarnation = excluded.incarnation,
         version = excluded.version, urgency = excluded.urgency, lease_token = null,
-        pending_since = excluded.pending_since, due_at = excluded.due_at
+        pending_since = excluded.pending_since, due_at = excluded.due_at,
+        relay_at = excluded.relay_at
 """)
 
 AGE = text("""
     update patient_monitoring_snapshot_projections
     set due_at = due_at - cast(:time as interval),
+        relay_at = relay_at - cast(:time as interval),
         pending_since = pending_since - cast(:time as interval),
         heard_at = heard_at - cast(:time as interval),
         look_at = look_at - cast(:time as interval)

@@ -11,11 +11,12 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import TextClause, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from persistence.engine import PoolPolicy, create_engine
 from tests.fixtures import migrate
-from tests.support import LEASE, MINUTE_MS, NOW_MS
+from tests.support import LEASE, MINUTE_MS, NOW_MS, SECOND
 from tests.worlds import PostgresWorld, a_reading, an_alarming_reading, wanted
 from vitalrelay.adapters.outbound.postgres.claim import CLAIM_DUE
 from vitalrelay.domain.news2 import News2
@@ -33,7 +34,7 @@ MINUTE = timedelta(minutes=1)
 
 ROW = text("""
     select status, version, published_version, attempt_count, last_error, lease_token, due_at,
-        pending_since, published_at
+        relay_at, pending_since, published_at
     from patient_monitoring_snapshot_projections
     where projection_id = :id
 """)
@@ -338,6 +339,99 @@ class TestSettling:
         assert [(row["status"], row["version"]) for row in rows] == [("published", 41)] * 8
 
 
+class TestTheRelaysDate:
+    """It is left where it is while a row is owed, published and owed again."""
+
+    async def test_it_stays_with_every_new_version_and_when_they_are_published(
+        self, world: PostgresWorld, ingest: IngestPackets
+    ) -> None:
+        dates = []
+        for later in range(3):
+            _, [claim] = await ingest([a_reading("p-1", NOW_MS + later)])
+            dates.append((await row_of(world, "p-1"))["relay_at"])
+            await world.projections.settle([(claim, Published())])
+            dates.append((await row_of(world, "p-1"))["relay_at"])
+
+        assert len(set(dates)) == 1
+        assert dates[0] is not None
+
+    async def test_who_was_published_meanwhile_is_forgotten(
+        self, world: PostgresWorld, ingest: IngestPackets
+    ) -> None:
+        _, [claim] = await ingest([a_reading("p-1")])
+        await world.projections.settle([(claim, Published())])
+        await world.let_pass(LEASE)
+
+        claims = await world.projections.claim(10, LEASE)
+
+        row = await row_of(world, "p-1")
+        assert claims == []
+        assert (row["status"], row["relay_at"]) == ("published", None)
+        assert row["attempt_count"] == 1
+
+    async def test_who_was_owed_again_meanwhile_is_put_off_until_that_is_due(
+        self, world: PostgresWorld, ingest: IngestPackets
+    ) -> None:
+        await ingest([a_reading("p-1", NOW_MS)])
+        await world.let_pass(LEASE - SECOND)
+        _, [claim] = await ingest([a_reading("p-1", NOW_MS + 1)])
+        await world.let_pass(SECOND)
+
+        claims = await world.projections.claim(10, LEASE)
+
+        row = await row_of(world, "p-1")
+        assert claims == []
+        assert row["relay_at"] == row["due_at"]
+        assert row["lease_token"] == claim.lease
+
+    async def test_many_who_are_not_due_hide_nobody_who_is(
+        self, world: PostgresWorld, ingest: IngestPackets
+    ) -> None:
+        _, settled = await ingest([a_reading(f"p-{n}", spo2=85) for n in range(50)])
+        await world.projections.settle([(claim, Published()) for claim in settled])
+        await ingest([a_reading("p-due")])
+        await world.let_pass(LEASE)
+
+        claims = await world.projections.claim(10, LEASE)
+
+        assert [claim.subject for claim in claims] == ["p-due"]
+
+    async def test_what_is_due_earlier_than_was_thought_is_found_in_time(
+        self, world: PostgresWorld
+    ) -> None:
+        await world.owe(wanted("p-1"))
+        [claim] = await world.projections.claim(1, timedelta(hours=1))
+        await world.projections.settle([(claim, RetryLater(SECOND, "WRONGTYPE"))])
+        await world.let_pass(SECOND)
+
+        claims = await world.projections.claim(10, LEASE)
+
+        assert [claim.subject for claim in claims] == ["p-1"]
+
+    async def test_who_was_given_up_is_owed_and_never_found(self, world: PostgresWorld) -> None:
+        await world.owe(wanted("p-1"))
+        [claim] = await world.projections.claim(1, LEASE)
+        await world.projections.settle([(claim, GiveUp("WRONGTYPE"))])
+        await world.let_pass(LEASE)
+
+        assert await world.projections.claim(10, LEASE) == []
+
+        await world.let_pass(timedelta(days=365))
+        row = await row_of(world, "p-1")
+        assert (row["status"], row["due_at"]) == ("failed", None)
+        assert row["relay_at"] is not None
+        assert await world.projections.claim(10, LEASE) == []
+
+    @pytest.mark.parametrize("wrong", ["null", "due_at + interval '1 s'"])
+    async def test_the_database_refuses_one_by_which_a_row_would_be_found_too_late(
+        self, world: PostgresWorld, wrong: str
+    ) -> None:
+        await world.owe(wanted("p-1"))
+
+        with pytest.raises(IntegrityError, match="relay_check"):
+            await change(world, f"relay_at = {wrong}")
+
+
 async def hold(connection: AsyncConnection, subject: str) -> None:
     await connection.execute(
         text("""
@@ -384,13 +478,14 @@ FILL = text("""
 
 PUBLISHED = text("""
     update patient_monitoring_snapshot_projections
-    set status = 'published', pending_since = null, due_at = null
+    set status = 'published', pending_since = null, due_at = null, relay_at = null
     where status <> 'published'
 """)
 
 OWED = text("""
     update patient_monitoring_snapshot_projections
-    set status = 'failed', pending_since = now(), due_at = now() + cast(:due_in as interval)
+    set status = 'failed', pending_since = now(), due_at = now() + cast(:due_in as interval),
+        relay_at = now() + cast(:due_in as interval)
     where projection_id in (
         select projection_id from patient_monitoring_snapshot_projections limit :many
     )
@@ -461,8 +556,8 @@ async def generic_plan(engine: AsyncEngine) -> str:
 
 def reads_only_what_is_owed(plan: str) -> bool:
     return (
-        "Index Scan using patient_monitoring_snapshot_projections_owed_idx" in plan
-        and "Index Cond: (due_at <= now())" in plan
+        "Index Scan using patient_monitoring_snapshot_projections_relay_idx" in plan
+        and "Index Cond: (relay_at <= now())" in plan
         and "Seq Scan" not in plan
         and "Sort" not in plan
     )

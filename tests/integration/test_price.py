@@ -22,7 +22,8 @@ from vitalrelay.usecases.relay_projections import RelayProjections
 
 GROUP, BATCH = (Settings.model_fields[name].default for name in ("group_most", "relay_batch"))
 
-
+SIZE = text("select pg_total_relation_size('patient_monitoring_snapshot_projections')")
+REWRITE = text("vacuum full patient_monitoring_snapshot_projections")
 LOG_POSITION = text("select (pg_current_wal_insert_lsn() - '0/0')::bigint")
 
 
@@ -86,6 +87,34 @@ class TestTheLog:
             assert settled.published == GROUP
 
         assert min(added) <= GROUP * 600, added
+
+
+class TestThePages:
+    """A patient's next state takes the place of the last but one: nothing is left for vacuum."""
+
+    async def test_a_thousand_versions_later_the_table_is_hardly_larger_than_written_anew(
+        self, world: PostgresWorld, ingest: IngestPackets, relay: RelayProjections
+    ) -> None:
+        for later in range(1_000):
+            _, claims = await ingest([a_reading(f"p-{n}", NOW_MS + later) for n in range(5)])
+            await relay.deliver(claims)
+
+        grown = await size(world.engine)
+        await rewrite(world.engine)
+        assert grown <= 3 * await size(world.engine)
+
+
+async def size(engine: AsyncEngine) -> int:
+    """Of the projections and their indexes, in bytes."""
+    async with engine.connect() as connection:
+        taken: int = await connection.scalar(SIZE)
+    return taken
+
+
+async def rewrite(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await alone.execute(REWRITE)
 
 
 async def log_position(engine: AsyncEngine) -> int:

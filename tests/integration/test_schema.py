@@ -97,9 +97,11 @@ DIFFERENCES = [
     "alter table patient_alarm_audit_events drop constraint"
     " patient_alarm_audit_events_site_id_seq_key",
     "alter table patient_monitoring_snapshot_projections reset (fillfactor)",
-    "drop index patient_monitoring_snapshot_projections_owed_idx;"
-    " create index patient_monitoring_snapshot_projections_owed_idx"
-    " on patient_monitoring_snapshot_projections (urgency desc, due_at)",
+    "drop index patient_monitoring_snapshot_projections_relay_idx;"
+    " create index patient_monitoring_snapshot_projections_relay_idx"
+    " on patient_monitoring_snapshot_projections (urgency desc, relay_at)",
+    "alter table patient_monitoring_snapshot_projections drop constraint"
+    " patient_monitoring_snapshot_projections_relay_check",
     "drop index patient_signal_packets_subject_time_idx;"
     " create index patient_signal_packets_subject_time_idx"
     " on patient_signal_packets (demo_subject_id, timestamp_ms)",

@@ -30,8 +30,9 @@ ITEM = {
 
 GIVE_UP = text("""
     update patient_monitoring_snapshot_projections
-    set status = 'failed', published_version = version - 1, due_at = null, attempt_count = 20,
-        last_error = 'WRONGTYPE', pending_since = now() - interval '1 h', lease_token = null
+    set status = 'failed', published_version = version - 1, due_at = null, relay_at = 'infinity',
+        attempt_count = 20, last_error = 'WRONGTYPE', pending_since = now() - interval '1 h',
+        lease_token = null
     where demo_subject_id = any(:subjects)
 """)
 MEND = text("""

@@ -3,9 +3,14 @@ Claiming, in one statement.
 
 A lease is a due date in the future: what is never settled falls due again by itself, without a
 reaper or an "in progress" status. What is published or given up has no due date at all.
+
+Rows are found by ``relay_at``, which is never later than the due date and is left where it is while
+a row is owed, published and owed again. So some that are found are not due: they are put off until
+they are, and forgotten where they are published.
 """
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import text
@@ -13,28 +18,41 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vitalrelay.domain.projection import Claim, Lease
 
-# due_at <= now(), not clock_timestamp(): what is volatile cannot be an index condition.
+# relay_at <= now(), not clock_timestamp(): what is volatile cannot be an index condition.
 CLAIM_DUE = text("""
     update patient_monitoring_snapshot_projections p
-    set due_at = clock_timestamp() + cast(:lease_for as interval),
-        lease_token = :lease,
-        attempt_count = attempt_count + 1
+    set relay_at = case
+            when p.due_at <= now() then lease.lapses_at
+            when p.status <> 'published' then coalesce(p.due_at, 'infinity')
+        end,
+        due_at = case when p.due_at <= now() then lease.lapses_at else p.due_at end,
+        lease_token = case when p.due_at <= now() then :lease else p.lease_token end,
+        attempt_count = attempt_count + case when p.due_at <= now() then 1 else 0 end
+    from (select clock_timestamp() + cast(:lease_for as interval) as lapses_at) lease
     where p.projection_id = any(array(
         select projection_id
         from patient_monitoring_snapshot_projections
-        where status <> 'published' and due_at <= now()
-        order by urgency desc, due_at
+        where relay_at <= now()
+        order by urgency desc, relay_at
         limit :batch_size
         for update skip locked
     ))
-    returning p.demo_subject_id as subject, p.incarnation, p.version,
-        p.payload_fingerprint as fingerprint, p.payload::text as document,
-        p.attempt_count as attempt
+    returning p.lease_token = :lease as claimed, p.demo_subject_id as subject, p.incarnation,
+        p.version, p.payload_fingerprint as fingerprint, p.attempt_count as attempt,
+        case when p.lease_token = :lease then p.payload::text end as document
 """)
 
 
 async def claim_due(connection: AsyncConnection, limit: int, lease_for: timedelta) -> list[Claim]:
+    """Until there is something due, or nothing more to be found."""
     lease = Lease(uuid4())
     parameters = {"batch_size": limit, "lease_for": lease_for, "lease": lease}
-    rows = await connection.execute(CLAIM_DUE, parameters)
-    return [Claim(lease=lease, **row) for row in rows.mappings()]
+    while True:
+        found = (await connection.execute(CLAIM_DUE, parameters)).mappings().all()
+        claims = [_claim(lease, **row) for row in found if row["claimed"]]
+        if claims or len(found) < limit:
+            return claims
+
+
+def _claim(lease: Lease, claimed: bool, **row: Any) -> Claim:
+    return Claim(lease=lease, **row)

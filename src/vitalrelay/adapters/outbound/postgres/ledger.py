@@ -7,6 +7,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vitalrelay.adapters.outbound.postgres.connection import statement
+from vitalrelay.adapters.outbound.postgres.owed import OWED
 from vitalrelay.domain.packet import SubjectId
 from vitalrelay.domain.projection import projection_id
 from vitalrelay.domain.shown import Wanted
@@ -45,26 +46,26 @@ OWE_AGAIN = text("""
     )
     update patient_monitoring_snapshot_projections p
     set status = 'pending', published_version = null, pending_since = clock_timestamp(),
-        due_at = clock_timestamp(), attempt_count = 0, last_error = '', lease_token = null,
-        updated_at = now()
-    from ours
+        due_at = moment.now, relay_at = moment.now,
+        attempt_count = 0, last_error = '', lease_token = null, updated_at = now()
+    from ours, (select clock_timestamp() as now) moment
     where p.projection_id = ours.projection_id
 """)
 
 # Whoever publishes one of these just now cannot settle it any more; given up ones are in no hand.
-TAKE_BACK = text("""
+TAKE_BACK = text(f"""
     with ours as (
         select projection_id
         from patient_monitoring_snapshot_projections
-        where status <> 'published' and lease_token is not null
+        where {OWED} and lease_token is not null
         order by projection_id
         for update
     )
     update patient_monitoring_snapshot_projections p
-    set due_at = clock_timestamp(), lease_token = null, updated_at = now()
-    from ours
+    set due_at = moment.now, relay_at = moment.now, lease_token = null, updated_at = now()
+    from ours, (select clock_timestamp() as now) moment
     where p.projection_id = ours.projection_id
-""")
+""")  # noqa: S608 - constants of this folder
 
 OWE_ANEW = text("""
     with ours as (
@@ -77,9 +78,9 @@ OWE_ANEW = text("""
     update patient_monitoring_snapshot_projections p
     set version = p.version + 1, incarnation = state.incarnation, status = 'pending',
         pending_since = coalesce(p.pending_since, clock_timestamp()),
-        due_at = clock_timestamp(), attempt_count = 0, last_error = '', lease_token = null,
-        updated_at = now()
-    from ours, relay_state state
+        due_at = moment.now, relay_at = moment.now,
+        attempt_count = 0, last_error = '', lease_token = null, updated_at = now()
+    from ours, relay_state state, (select clock_timestamp() as now) moment
     where p.projection_id = ours.projection_id
 """)
 

@@ -6,6 +6,7 @@ from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vitalrelay.adapters.outbound.postgres.connection import statement
+from vitalrelay.adapters.outbound.postgres.owed import DATED, OWED
 from vitalrelay.domain.on_call import ProjectionFilter, ProjectionState, ProjectionSummary
 from vitalrelay.domain.projection import ProjectionId, ProjectionStatus
 
@@ -17,8 +18,9 @@ COLUMNS = """
     floor(extract(epoch from updated_at) * 1000)::bigint as updated_at_ms
 """
 
-MATCHING = """
-    (cast(:status as text) is null or status = :status)
+MATCHING = f"""
+    (cast(:status as text) is null
+        or status = :status and (:status = 'published' or {DATED}))
     and (cast(:older_than as interval) is null or pending_since <= now() - :older_than)
     and (cast(:subject as text) is null or projection_id = 'monitoring-snapshot:' || :subject)
 """
@@ -40,10 +42,10 @@ ONE = text(f"""
 COUNT = text(f"""
     select count(*)
     from patient_monitoring_snapshot_projections
-    where status <> 'published' and {MATCHING}
+    where {OWED} and {MATCHING}
 """)  # noqa: S608 - constants of this file
 
-SUMMARY = text("""
+SUMMARY = text(f"""
     select owed.*, total.n - owed.pending - owed.failed as published,
         state.incarnation,
         floor(extract(epoch from state.last_sweep_at) * 1000)::bigint as last_complete_sweep_ms
@@ -57,27 +59,27 @@ SUMMARY = text("""
             floor(extract(epoch from clock_timestamp() - min(pending_since)
                 filter (where urgency >= 4)) * 1000)::bigint as oldest_unpublished_high_ms
         from patient_monitoring_snapshot_projections
-        where status <> 'published'
+        where {OWED}
     ) owed,
     (select count(*) as n from patient_monitoring_snapshot_projections) total,
     relay_state state
-""")
+""")  # noqa: S608 - constants of this folder
 
 # Anew, not again: a version that was refused or is in conflict cannot win; the next one does.
 RETRY = text(f"""
     with ours as (
         select projection_id
         from patient_monitoring_snapshot_projections
-        where status <> 'published' and {MATCHING}
+        where {OWED} and {MATCHING}
             and (:all or projection_id = any(cast(:ids as text[])))
         order by projection_id
         for update
     )
     update patient_monitoring_snapshot_projections p
     set version = p.version + 1, incarnation = state.incarnation, status = 'pending',
-        due_at = clock_timestamp(), attempt_count = 0, last_error = '', lease_token = null,
-        updated_at = now()
-    from ours, relay_state state
+        due_at = moment.now, relay_at = moment.now,
+        attempt_count = 0, last_error = '', lease_token = null, updated_at = now()
+    from ours, relay_state state, (select clock_timestamp() as now) moment
     where p.projection_id = ours.projection_id
 """)  # noqa: S608 - constants of this file
 

@@ -16,8 +16,8 @@ from vitalrelay.domain.projection import Claim, Lease, projection_id
 from vitalrelay.domain.watch import look_at_ms
 
 # The rows are ours already, locked in id order. A patient who is still owed an older version
-# has been waiting since then. An earlier date to look again stays: what is looked at too soon is
-# looked at once more, and the index is spared a change with every packet.
+# has been waiting since then. An earlier date to look again stays, for the relay and for time: what
+# is looked at too soon is looked at once more, and no index changes with every packet.
 OWE = text("""
     update patient_monitoring_snapshot_projections p
     set payload = wanted.document::jsonb,
@@ -30,7 +30,8 @@ OWE = text("""
         attempt_count = 1,
         last_error = '',
         lease_token = :lease,
-        due_at = clock_timestamp() + cast(:lease_for as interval),
+        due_at = lease.lapses_at,
+        relay_at = least(p.relay_at, lease.lapses_at),
         heard_at = to_timestamp(wanted.heard_ms / 1000.0),
         cadence_ms = wanted.cadence_ms,
         look_at = case
@@ -45,7 +46,8 @@ OWE = text("""
         cast(:cadences as bigint[]), cast(:looks as bigint[])
     ) as wanted(projection_id, version, fingerprint, document, urgency, heard_ms, cadence_ms,
         look_ms),
-    relay_state state
+    relay_state state,
+    (select clock_timestamp() + cast(:lease_for as interval) as lapses_at) lease
     where p.projection_id = wanted.projection_id
     returning p.demo_subject_id, p.incarnation
 """)

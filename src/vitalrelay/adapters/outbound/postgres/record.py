@@ -53,11 +53,11 @@ RECORD = text("""
     ), made as (
         insert into patient_monitoring_snapshot_projections (
             projection_id, demo_subject_id, snapshot_key, latest_key, payload_fingerprint, payload,
-            status, attempt_count, incarnation, version, urgency, pending_since
+            status, attempt_count, incarnation, version, urgency, pending_since, relay_at
         )
         select distinct 'monitoring-snapshot:' || demo_subject_id, demo_subject_id,
             :documents || demo_subject_id, :latest, '', '{}'::jsonb,
-            'pending', 0, 0, 0, 0, now()
+            'pending', 0, 0, 0, 0, now(), 'infinity'::timestamptz
         from kept
         where not exists (
             select from patient_monitoring_snapshot_projections known

@@ -11,6 +11,7 @@ REVISIONS = (
     "0001_patient_risk_baseline",
     "0002_actions_and_silence",
     "0003_payloads_without_statistics",
+    "0004_updates_stay_on_their_page",
 )
 UNDEFINED_TABLE = "42P01"
 

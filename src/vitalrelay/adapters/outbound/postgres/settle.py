@@ -27,7 +27,7 @@ SETTLE = text("""
             cast(:errors as text[])
         ) as judged(projection_id, version, lease_token, status, delay, restored, error)
     ), ours as (
-        select judged.*
+        select judged.*, clock_timestamp() + delay * (0.5 + random() / 2) as next_due_at
         from judged
         join patient_monitoring_snapshot_projections p using (projection_id, version, lease_token)
         order by projection_id
@@ -40,7 +40,8 @@ SETTLE = text("""
         published_at = case ours.status when 'published' then clock_timestamp()
             else p.published_at end,
         pending_since = case ours.status when 'published' then null else p.pending_since end,
-        due_at = clock_timestamp() + ours.delay * (0.5 + random() / 2),
+        due_at = ours.next_due_at,
+        relay_at = least(p.relay_at, ours.next_due_at),
         attempt_count = p.attempt_count - ours.restored,
         last_error = ours.error,
         lease_token = null,

@@ -173,16 +173,24 @@ projections = Table(
     Column("heard_at", MOMENT),
     Column("cadence_ms", BigInteger),
     Column("look_at", MOMENT),
+    Column("relay_at", MOMENT),
     CheckConstraint("status in ('pending', 'published', 'failed')", name="status"),
     CheckConstraint("(status = 'published') = (pending_since is null)", name="owed"),
-    # All that is owed, and nothing else: claims read it from the most urgent end.
-    Index(
-        "patient_monitoring_snapshot_projections_owed_idx",
-        text("urgency DESC"),
-        "due_at",
-        postgresql_where=text("status <> 'published'"),
+    CheckConstraint(
+        "coalesce("
+        "relay_at <= due_at, due_at is null and (status = 'published' or relay_at is not null))",
+        name="relay",
     ),
-    # Whom time concerns: it is written when it comes closer, and not with every packet.
+    # All that is owed and what was lately: claims read it from the most urgent end. Like the next
+    # one it is written when its date comes closer; everything else about a row is in no index, so
+    # that its next state fits beside it on the page and leaves nothing behind for vacuum.
+    Index(
+        "patient_monitoring_snapshot_projections_relay_idx",
+        text("urgency DESC"),
+        "relay_at",
+        postgresql_where=text("relay_at is not null"),
+    ),
+    # Whom time concerns.
     Index(
         "patient_monitoring_snapshot_projections_look_idx",
         "look_at",
@@ -232,3 +240,4 @@ run_after(relay_state, "insert into relay_state (id) values (1) on conflict (id)
 run_after(audit_events, *APPEND_ONLY)
 for table in (packets, assessments, review_queue, audit_events, projections):
     run_after(table, f"alter table {table.name} alter payload set statistics 0")
+run_after(projections, f"alter table {projections.name} alter relay_at set statistics 0")
