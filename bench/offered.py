@@ -28,15 +28,14 @@ OTHER_FILES = 100
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """
-    ``connections``: as far as this system lets a process have so many; ``rate``: requests a second;
-    ``patients`` take turns.
+    ``connections``: each a gateway with a patient, as far as this system lets a process have so
+    many; ``rate``: requests a second.
     """
 
     url: str
     connections: int
     seconds: float
     rate: float | None = None
-    patients: int = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,7 @@ def capacity(url: str, connections: int, seconds: float) -> Answered:
 
 async def run(wanted: Offer) -> Answered:
     target = Target.at(wanted.url)
-    offering = Offering(target, requests(target, wanted.patients), wanted.seconds, wanted.rate)
+    offering = Offering(target, requests(target), wanted.seconds, wanted.rate)
     connections = min(wanted.connections, most_connections())
     await offering.connect(connections)
     used = time.process_time()

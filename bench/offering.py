@@ -5,7 +5,8 @@ import random
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from math import ceil, inf
 from time import perf_counter
 from typing import cast
@@ -16,24 +17,25 @@ from bench.load import packet
 from vitalrelay.replay.target import ONE_PACKET, Target
 
 GRACE_S = 9.0  # for what is still unanswered at the end
-AT_ONCE = 100
+AT_ONCE = 500
 TICK_S = 0.001
-VARIANTS = 4
 SOMETIME_MS = 1_000_000_000_000  # as many digits as the moment that takes its place
 
 
 class Gateway(asyncio.Protocol):
-    """One connection, one request at a time."""
+    """One connection, one patient, one request at a time."""
 
-    def __init__(self, offering: "Offering") -> None:
+    def __init__(self, offering: "Offering", patient: int, requests: Iterator[bytes]) -> None:
         self._offering = offering
+        self._requests = requests
+        self.patient = patient
         self._parser = HttpResponseParser(self)
         self._body = b""
         self.due: float | None = None  # while it waits for an answer
 
-    def ask(self, request: bytes, due: float) -> None:
+    def ask(self, due: float) -> None:
         self.due = due
-        self._transport.write(request)
+        self._transport.write(next(self._requests))
 
     def close(self) -> None:
         self._transport.abort()
@@ -69,7 +71,7 @@ class Offering:
     """
 
     def __init__(
-        self, target: Target, requests: Iterator[bytes], seconds: float, rate: float | None
+        self, target: Target, requests: "RequestsOf", seconds: float, rate: float | None
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._target = target
@@ -99,8 +101,8 @@ class Offering:
     async def connect(self, connections: int) -> None:
         """Some at a time, so that none is turned away."""
         for begin in range(0, connections, AT_ONCE):
-            some = min(AT_ONCE, connections - begin)
-            await asyncio.gather(*(self._open() for _ in range(some)))
+            some = range(begin, min(begin + AT_ONCE, connections))
+            await asyncio.gather(*(self._open(patient) for patient in some))
 
     async def run(self) -> None:
         self._started = perf_counter()
@@ -147,7 +149,7 @@ class Offering:
         if gateway.due is not None:
             self.others["0 cut"] += 1
         if not self._ended:
-            task = self._loop.create_task(self._open())
+            task = self._loop.create_task(self._open(gateway.patient))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
 
@@ -162,28 +164,30 @@ class Offering:
     def _ask(self, gateway: Gateway) -> None:
         due = perf_counter() if self._rate == inf else self._started + self.sent / self._rate
         self.sent += 1
-        gateway.ask(next(self._requests), due)
+        gateway.ask(due)
 
-    async def _open(self) -> None:
+    async def _open(self, patient: int) -> None:
+        requests = self._requests(patient)
         _, gateway = await self._loop.create_connection(
-            lambda: Gateway(self), self._target.host, self._target.port
+            lambda: Gateway(self, patient, requests), self._target.host, self._target.port
         )
         self._gateways.add(gateway)
         self.is_free(gateway)
 
 
-def requests(target: Target, patients: int) -> Iterator[bytes]:
-    """Without an end, each one a new packet: only its moments are written into it."""
+RequestsOf = Callable[[int], Iterator[bytes]]
+
+
+def requests(target: Target) -> RequestsOf:
+    """Of a patient without an end, each a new packet: only its moments are written into it."""
     run = time.time_ns()
     chance, head = random.Random(run), target.head(ONE_PACKET)
-    bodies = (
-        packet(f"gateway-{patient}-{run}", patient, SOMETIME_MS, chance)
-        for _ in range(VARIANTS)
-        for patient in range(patients)
-    )
-    rendered = [head + b"%d\r\n\r\n%b" % (len(body), body) for body in bodies]
-    sometime, now_ms = b"%d" % SOMETIME_MS, run // 1_000_000 - 86_400_000
-    while True:
-        for request in rendered:
-            now_ms += 1
-            yield request.replace(sometime, b"%d" % now_ms)
+    moments = count(run // 1_000_000 - 86_400_000)
+
+    def of(patient: int) -> Iterator[bytes]:
+        body = packet(f"gateway-{patient}-{run}", patient, SOMETIME_MS, chance)
+        rendered, sometime = head + b"%d\r\n\r\n%b" % (len(body), body), b"%d" % SOMETIME_MS
+        for now_ms in moments:
+            yield rendered.replace(sometime, b"%d" % now_ms)
+
+    return of

@@ -2,7 +2,7 @@
 The process around arq's workers: it owns the signals, and starts again what Redis brought down.
 
 arq stops when Redis blips. Nothing is lost by that, because nothing is kept there: each worker is
-started anew with back-off, and meanwhile there is nothing to publish to.
+started anew after a moment, and meanwhile there is nothing to publish to.
 """
 
 import asyncio
@@ -28,9 +28,11 @@ EVERY_SECOND: dict[str, Any] = {
     "unique": False,
     "timeout": 60,
     "keep_result": 0,
+    "run_at_startup": True,  # and after Redis was away: that was long enough
 }
 POLL_DELAY_S = 0.25
-LONGEST_PAUSE_S = 5.0
+PAUSE_S = 0.25  # who waits for Redis to come back is not to wait for us as well
+TELL_EVERY_S = 5.0
 SETTLE_WITHIN_S = 8.0
 
 
@@ -86,8 +88,9 @@ async def _run(kinds: list[type], stop: asyncio.Event) -> None:
 
 
 async def _keep(kind: type, context: Context) -> None:
-    """Run one worker, and again after a pause each time it falls."""
-    pause_s = 0.1
+    """Run one worker, and again after a pause each time it falls, which is not told each time."""
+    loop = asyncio.get_running_loop()
+    told_s = -TELL_EVERY_S
     while True:
         worker = create_worker(
             kind, ctx=dict(context), handle_signals=False, on_startup=None, on_shutdown=None
@@ -95,9 +98,10 @@ async def _keep(kind: type, context: Context) -> None:
         try:
             await worker.async_run()
         except (RedisError, OSError) as error:
-            log.warning("worker-fell", failureType=type(error).__name__)
+            if loop.time() - told_s >= TELL_EVERY_S:
+                log.warning("worker-fell", failureType=type(error).__name__)
+                told_s = loop.time()
         finally:
             with contextlib.suppress(RedisError, OSError, asyncio.CancelledError):
                 await worker.close()
-        await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        await asyncio.sleep(PAUSE_S)

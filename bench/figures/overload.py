@@ -10,6 +10,7 @@ by then is printed, and what the offering itself took of the cores it shares wit
 import time
 from collections import Counter
 
+from bench.bulk import Bulk, send
 from bench.candidates import ours
 from bench.ground import Ground, run_sql
 from bench.offered import Answered, Offer, capacity, offer
@@ -26,13 +27,18 @@ COUNT = "select count(*) from patient_signal_packets"
 def measure(ground: Ground, processes: int) -> list[Figure]:
     database_url = ground.database("overload")
     with ours(ground, database_url, processes) as url:
+        known = send(Bulk(url=url, packets=MANY_CONNECTIONS, patients=MANY_CONNECTIONS))
         first = capacity(url, CONNECTIONS, FIRST_SECONDS)
         before = capacity(url, CONNECTIONS, CAPACITY_SECONDS)
         rate = TIMES * before.per_s()
         over = offer(Offer(url=url, connections=MANY_CONNECTIONS, seconds=SECONDS, rate=rate))
         time.sleep(max(0.0, over.ended_at + AFTER_S - time.time()))
         after = capacity(url, CONNECTIONS, CAPACITY_SECONDS)
-    check(database_url, over, sum(one.stored_in_all for one in (first, before, over, after)))
+    check(
+        database_url,
+        over,
+        known.stored + sum(one.stored_in_all for one in (first, before, over, after)),
+    )
     during = over.per_s(COUNTED_FROM_S) / before.per_s()
     wrong = mistakes(over)
     details = {

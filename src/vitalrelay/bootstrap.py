@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from persistence.engine import PoolPolicy, create_engine
 from persistence.redis_client import RedisPolicy, create_redis
+from vitalrelay.adapters.inbound.admission import Admission
 from vitalrelay.adapters.inbound.cli.tools import Operations
 from vitalrelay.adapters.inbound.delivery import Delivery
 from vitalrelay.adapters.inbound.group_commit import GroupCommit, GroupLimits
@@ -138,12 +139,15 @@ def work_of(settings: Settings, storage: Storage) -> PostgresWork:
     return PostgresWork(storage.engine, names, alarm_policy(settings))
 
 
-def ingest_of(settings: Settings, begin: PostgresWork) -> IngestPackets:
+def ingest_of(
+    settings: Settings, begin: PostgresWork, breaker: Breaker | None = None
+) -> IngestPackets:
     return IngestPackets(
         begin=begin,
         assess=risk_model(settings),
         alarms=alarm_policy(settings),
         lease_for=settings.span("lease"),
+        breaker=breaker,
     )
 
 
@@ -252,14 +256,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         delivery = Delivery(relay, DeliveryMetrics(metrics, relay.breaker), settings.relay_batch)
         stack.push_async_callback(delivery.close)
         begin = work_of(settings, storage)
-        commits = GroupCommit(
-            ingest_of(settings, begin), delivery.deliver, group_limits(settings), metrics
-        )
+        ingest = ingest_of(settings, begin, relay.breaker)
+        commits = GroupCommit(ingest, delivery.deliver, group_limits(settings), metrics)
         stack.push_async_callback(commits.close)
         feed = feed_of(settings, storage, metrics)
         stack.push_async_callback(feed.end)
         announce()
         yield Services(
+            admission=Admission(settings.posts_at_once, settings.posts_patience),
             commits=commits,
             act=act_of(settings, begin),
             deliver=delivery.deliver,
@@ -290,9 +294,11 @@ def api() -> FastAPI:
     settings = read_settings()
     set_up_logs("api", VERSION, settings.log_level, request_id.get)
     app = create_app(lambda: open_services(settings), VERSION, settings.body_timeout)
-    # What a process is made of would be looked through again and again, while all requests wait.
+    # What a process is made of would be looked through again and again, while all requests wait;
+    # and so would thousands of requests that wait for their turn.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)
     return app
 
 

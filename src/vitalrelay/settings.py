@@ -79,9 +79,15 @@ class Settings(BaseSettings):
         0.003, description="How long a packet may wait for others to share its commit"
     )
     group_waiting: Count = Field(
-        4096, description="Packets that may wait for a commit before more are turned away"
+        4096, description="Packets that may wait for a commit; with more, their senders wait"
     )
     group_at_once: Count = Field(2, description="Transactions of one API process at the same time")
+    posts_at_once: Count = Field(
+        1024, description="Packets sent one by one that one API process has in hand at a time"
+    )
+    posts_patience: Seconds = Field(
+        10, description="How long such a packet waits for its turn before it is turned away"
+    )
     body_timeout: Seconds = Field(10, description="How long a request body may stand still")
     drain_timeout: Seconds = Field(8, description="How long a stop waits for accepted requests")
 

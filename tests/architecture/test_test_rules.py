@@ -25,6 +25,7 @@ SLEEPS = {
     "tests/unit/replay/test_run.py": "servers that take their time, and what that looks like",
     "tests/unit/test_group_commit.py": "on a clock that jumps, so that nobody waits",
     "tests/unit/test_delivery.py": "on the same clock",
+    "tests/unit/test_admission.py": "on the same clock",
     "tests/unit/test_snapshot_feed.py": "on the same clock",
 }
 

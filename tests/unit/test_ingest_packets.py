@@ -11,7 +11,7 @@ from vitalrelay.domain.breaker import Breaker
 from vitalrelay.domain.document import parse_document
 from vitalrelay.domain.errors import EncounterOfAnother
 from vitalrelay.domain.news2 import News2
-from vitalrelay.domain.projection import Landed
+from vitalrelay.domain.projection import Landed, Unreachable
 from vitalrelay.domain.receipt import Conflict, Receipt, Stored
 from vitalrelay.domain.snapshot import Encounter
 from vitalrelay.usecases.ingest_packets import IngestPackets
@@ -51,6 +51,20 @@ async def test_a_packet_is_kept_assessed_and_owed(
     assert first.standing.assessment.score == 3
     assert (claim.subject, claim.version, claim.attempt) == ("p-1", 1, 1)
     assert parse_document(claim.document)["vitals"]["heart_rate"]["value"] == 131
+
+
+async def test_while_the_store_is_away_nothing_is_leased_and_anybody_may_deliver(
+    world: MemoryWorld,
+) -> None:
+    breaker = Breaker(LEASE)
+    ingest = IngestPackets(begin=world.begin, assess=News2(), lease_for=LEASE, breaker=breaker)
+    await ingest([a_reading("p-1")])
+    breaker.learn([Unreachable("ConnectionError")])
+    await ingest([a_reading("p-2")])
+
+    due = await world.projections.claim(10, LEASE)
+
+    assert [claim.subject for claim in due] == ["p-2"]
 
 
 async def test_the_claims_are_the_callers_while_the_lease_lasts(

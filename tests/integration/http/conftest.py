@@ -53,6 +53,8 @@ async def narrow_api(http_database: str, redis_url: str) -> AsyncIterator[Api]:
         "VITALRELAY_KEY_PREFIX": NARROW,
         "VITALRELAY_GROUP_MOST": "1",
         "VITALRELAY_GROUP_WAITING": "1",
+        "VITALRELAY_POSTS_AT_ONCE": "2",
+        "VITALRELAY_POSTS_PATIENCE": "0.3",
         "VITALRELAY_GROUP_AT_ONCE": "1",
         "VITALRELAY_BODY_TIMEOUT": "0.5",
     }

@@ -110,7 +110,7 @@ class GroupCommit:
 
     async def commit(self, packet: Packet) -> Receipt:
         """Keep one packet. Raises what stood in the way."""
-        answer = await asyncio.shield(self.enqueue(packet))
+        answer = await asyncio.shield(await self.enqueue_patiently(packet))
         if isinstance(answer, VitalrelayError):
             raise answer
         return answer

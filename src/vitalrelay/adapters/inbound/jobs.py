@@ -1,5 +1,6 @@
 """What arq calls: context in, use case called, nothing else."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -16,6 +17,8 @@ from vitalrelay.usecases.relay_projections import RelayProjections
 
 log = structlog.get_logger()
 
+TURNS_AT_ONCE = 2
+
 Context = dict[Any, Any]  # arq's own
 
 
@@ -24,11 +27,16 @@ async def relay_what_is_due(ctx: Context) -> None:
     if ctx["turn"].locked():
         return  # the ring before this one is still at it
     async with ctx["turn"]:
-        try:
-            while (await one_turn(ctx)).worth_repeating and not ctx.get("stopping"):
-                pass
-        except TryAgain as error:
-            log.warning("relay-paused", failureType=type(error).__name__, reason=error.cause)
+        # While one batch is on its way to Redis, another is claimed or settled.
+        await asyncio.gather(*(turns(ctx) for _ in range(TURNS_AT_ONCE)))
+
+
+async def turns(ctx: Context) -> None:
+    try:
+        while (await one_turn(ctx)).worth_repeating and not ctx.get("stopping"):
+            pass
+    except TryAgain as error:
+        log.warning("relay-paused", failureType=type(error).__name__, reason=error.cause)
 
 
 async def one_turn(ctx: Context) -> RelayReport:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from vitalrelay.adapters.inbound.admission import Admission
 from vitalrelay.adapters.inbound.group_commit import GroupCommit
 from vitalrelay.adapters.inbound.metrics import Metrics
 from vitalrelay.adapters.inbound.snapshot_feed import SnapshotFeed
@@ -21,6 +22,7 @@ from vitalrelay.usecases.read_trends import ReadTrends
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
+    admission: Admission
     commits: GroupCommit
     act: Act
     deliver: Callable[[Sequence[Claim]], None]

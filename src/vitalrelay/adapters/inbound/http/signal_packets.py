@@ -39,8 +39,9 @@ async def post_packet(request: Request) -> Response:
     of = await services(request)
     require_media_type(request, "application/json")
     require_identity(request)
-    packet = read_packet(await whole_body(request), of.simulated_allowed)
-    receipt = await of.commits.commit(packet)
+    raw = await whole_body(request)
+    async with of.admission:
+        receipt = await of.commits.commit(read_packet(raw, of.simulated_allowed))
     of.metrics.packets.labels(outcome(receipt)).inc()
     match receipt:
         case Stored():
