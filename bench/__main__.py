@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from rich.console import Console
+
 from bench.figures import (
     bloat,
     drain,
@@ -25,7 +27,8 @@ from bench.figures import (
     trends,
 )
 from bench.ground import Ground, ground
-from bench.report import Figure
+from bench.page import page
+from bench.report import Figure, table
 
 Measure = Callable[[Ground, int], list[Figure]]
 
@@ -64,19 +67,21 @@ def main() -> int:
         for figure in measured:
             print(figure.line(), flush=True)
         figures += measured
+    Console().print(table(figures))
     write(figures, wanted.processes)
     return 0 if all(figure.met for figure in figures) else 1
 
 
 def write(figures: list[Figure], processes: int) -> None:
     RESULTS.mkdir(exist_ok=True)
-    document = {
+    machine = {
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "processes": processes,
-        "figures": [asdict(figure) for figure in figures],
     }
+    document = {**machine, "figures": [asdict(figure) for figure in figures]}
     (RESULTS / "latest.json").write_text(json.dumps(document, indent=2) + "\n")
+    (RESULTS / "latest.html").write_text(page(figures, machine))
 
 
 if __name__ == "__main__":

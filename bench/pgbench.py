@@ -53,7 +53,7 @@ def transaction(documents: Documents, patients: int) -> str:
         "snapshots": f"""
             values ('monitoring-snapshot' || chr(58) || {patient}, {patient}, '', '',
                 {text(FINGERPRINT)}, {json(documents.snapshot)}, 'pending', 1, 1, 1, 0, now(),
-                now() + interval '30 s')
+                now() + interval '30 s', now() + interval '30 s')
         """,
     }
     statements = [statement.format(**rows) for statement in (PACKETS, ASSESSMENTS, SNAPSHOTS)]

@@ -34,7 +34,7 @@ ROWS = {
     """,
     "snapshots": """
         select 'monitoring-snapshot:' || patient, patient, '', '', $3, payload::jsonb, 'pending', 1,
-            1, 1, 0, now(), now() + interval '30 s'
+            1, 1, 0, now(), now() + interval '30 s', now() + interval '30 s'
         from unnest($1::text[], $2::text[]) as wanted(patient, payload)
         order by 1
     """,

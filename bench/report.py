@@ -1,7 +1,9 @@
 """What is printed: the figure, what was asked, and whether it may be believed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rich.table import Table
 
 from bench.rounds import Compared
 
@@ -10,26 +12,37 @@ BARE_TIMES = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Figure:
+    """
+    ``figure`` is None where the rounds scatter too much for one, and nobody is told a ratio.
+
+    ``bars``: what was held against each other, in ``unit``.
+    """
+
     name: str
-    figure: float
+    figure: float | None
     asked: str
     met: bool
     details: Mapping[str, object]
+    bars: Mapping[str, float] = field(default_factory=dict)
+    unit: str = ""
 
     @classmethod
     def of_ratio(cls, name: str, compared: Compared, at_least: float | None, unit: str) -> "Figure":
-        """A ratio that scatters too much is not met, whatever it is. None asks for nothing."""
-        rates = {who: f"{rate:,.0f} {unit}" for who, rate in compared.medians.items()}
-        details = {
-            **rates,
-            "rounds": [round(ratio, 2) for ratio in compared.ratios],
-            "scatter": f"{compared.scatter:.0%}",
-        }
-        if at_least is None:
-            return cls(name, round(compared.ratio, 2), "nothing", True, details)
-        met = compared.trustworthy and compared.ratio >= at_least
-        asked = f"≥ {at_least:g} times"
-        return cls(name, round(compared.ratio, 2), asked, met, details)
+        """None asks for nothing."""
+        enough = at_least is None or (compared.trustworthy and compared.ratio >= at_least)
+        return cls(
+            name=name,
+            figure=round(compared.ratio, 2) if compared.trustworthy else None,
+            asked="nothing" if at_least is None else f"≥ {at_least:g} times",
+            met=enough,
+            details={
+                **{who: f"{rate:,.0f} {unit}" for who, rate in compared.medians.items()},
+                "rounds": [round(ratio, 2) for ratio in compared.ratios],
+                "scatter": f"{compared.scatter:.0%}",
+            },
+            bars=compared.medians,
+            unit=unit,
+        )
 
     @classmethod
     def of_latency(
@@ -59,4 +72,16 @@ class Figure:
     def line(self) -> str:
         said = ", ".join(f"{name}: {value}" for name, value in self.details.items())
         verdict = "met " if self.met else "MISS"
-        return f"{verdict}  {self.name}: {self.figure} (asked {self.asked}; {said})"
+        return f"{verdict}  {self.name}: {self.told} (asked {self.asked}; {said})"
+
+    @property
+    def told(self) -> str:
+        return "unsteady" if self.figure is None else f"{self.figure:,g}"
+
+
+def table(figures: Iterable[Figure]) -> Table:
+    rows = Table("figure", "measured", "asked", "")
+    for figure in figures:
+        verdict = "[green]met" if figure.met else "[red]MISS"
+        rows.add_row(figure.name, figure.told, figure.asked, verdict)
+    return rows

@@ -59,11 +59,13 @@ ASSESSMENTS = """
 SNAPSHOTS = """
     insert into patient_monitoring_snapshot_projections as known (
         projection_id, demo_subject_id, snapshot_key, latest_key, payload_fingerprint, payload,
-        status, attempt_count, incarnation, version, urgency, pending_since, due_at
+        status, attempt_count, incarnation, version, urgency, pending_since, due_at,
+        relay_at
     )
     {snapshots}
     on conflict (projection_id) do update
     set payload = excluded.payload, payload_fingerprint = excluded.payload_fingerprint,
         version = known.version + 1, status = 'pending', pending_since = now(),
-        due_at = excluded.due_at, updated_at = now()
+        due_at = excluded.due_at, relay_at = least(known.relay_at, excluded.relay_at),
+        updated_at = now()
 """

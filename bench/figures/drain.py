@@ -68,4 +68,5 @@ def figure_of(compared: Mapping[str, Compared], peers: Mapping[str, PeerDrain]) 
         for name, of in sorted(compared.items(), key=lambda item: item[0] != best)
     }
     said = {name: value for name, value in figure.details.items() if name != best}
-    return replace(figure, details={**rates, **said})
+    bars = figure.bars | {name: of.medians[name] for name, of in compared.items()}
+    return replace(figure, details={**rates, **said}, bars=bars)
