@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 30.0
-DURABLE = {"shared_buffers": "256MB", "max_connections": "200", "track_commit_timestamp": "on"}
+DURABLE = {"shared_buffers": "1GB", "max_connections": "200", "track_commit_timestamp": "on"}
 
 
 @dataclass(frozen=True, slots=True)

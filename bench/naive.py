@@ -203,6 +203,7 @@ async def projection_row(
             snapshot_key=keys.document(chart.subject),
             latest_key=keys.latest,
             incarnation=1,
+            relay_at=datetime.now(UTC),
         )
         session.add(row)
     row.payload = document
