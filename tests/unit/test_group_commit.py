@@ -194,6 +194,27 @@ class TestSharing:
 
         assert run(story) < AT_ONCE_S
 
+    def test_when_all_are_back_who_shared_the_last_commit_nobody_else_is_waited_for(self) -> None:
+        database = Database(takes_s=0)
+
+        async def story() -> tuple[float, float]:
+            commits = open_queue(database)
+            loop = asyncio.get_running_loop()
+            took = []
+            for turn in range(4):
+                packets = numbers(*range(3 * turn, 3 * turn + (2 if turn == 2 else 3)))
+                began = loop.time()
+                await answers_of([commits.enqueue(packet) for packet in packets])
+                took.append(loop.time() - began)
+            await commits.close()
+            _, all_back, one_less, more_than_that = took
+            return max(all_back, more_than_that), one_less
+
+        all_back, one_less = run(story)
+        assert all_back < AT_ONCE_S
+        assert one_less == pytest.approx(LINGER_S, abs=AT_ONCE_S)
+        assert sizes(database) == [3, 3, 2, 3]
+
     def test_who_comes_within_the_linger_of_the_first_travels_along(self) -> None:
         database = Database()
 

@@ -315,7 +315,7 @@ class TestLoad:
     async def test_who_waits_in_vain_is_turned_away_and_not_stored(
         self, narrow_api: Api, database: AsyncEngine
     ) -> None:
-        """One is being committed, one is in hand, and the others are told to come back in the end."""
+        """One is being committed, one is in hand; the others are told to come back."""
         packets = [a_packet() for _ in range(5)]
         await narrow_api.works()
         async with narrow_api.client() as client, database.connect() as somebody:

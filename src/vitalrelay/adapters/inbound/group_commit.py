@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -79,6 +80,7 @@ class GroupCommit:
         self._commits: set[asyncio.Task[None]] = set()
         self._closing = False
         self._idle_since = 0.0
+        self._expected = 0  # who shared the last commit comes back; who waits already is there
         self._loop = asyncio.get_running_loop()
         self._collector = asyncio.create_task(self._collect(), name="group commit")
 
@@ -96,8 +98,8 @@ class GroupCommit:
             raise Overloaded
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._waiting.append(_Waiting(packet, answer, self._loop.time()))
-        # Only the first of a group and the one that fills it are news to the collector.
-        if len(self._waiting) == 1 or len(self._waiting) >= self._limits.most:
+        # Only the first of a group and the one that completes it are news to the collector.
+        if len(self._waiting) in (1, self._expected) or len(self._waiting) >= self._limits.most:
             self._changed.set()
         return answer
 
@@ -145,9 +147,10 @@ class GroupCommit:
     def _linger_left(self) -> float:
         """How long the oldest packet may still wait for company, in seconds.
 
-        After a commit its callers come back with their next packets, and are waited for.
+        After a commit its callers come back with their next packets, and are waited for; when all
+        who are expected are there, nobody else is.
         """
-        if not self._waiting:
+        if not self._waiting or len(self._waiting) >= self._expected > 1:
             return 0
         since = max(self._waiting[0].since, self._idle_since)
         return max(0, self._limits.linger.total_seconds() - (self._loop.time() - since))
@@ -165,11 +168,12 @@ class GroupCommit:
         self._room.set()
         task = asyncio.create_task(self._run(group), name="commit")
         self._commits.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(partial(self._ended, len(group)))
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _ended(self, answered: int, task: "asyncio.Task[None]") -> None:
         self._commits.discard(task)
         self._idle_since = self._loop.time()
+        self._expected = answered + len(self._waiting)
         self._changed.set()
 
     async def _run(self, group: Sequence[_Waiting]) -> None:
