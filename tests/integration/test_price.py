@@ -88,6 +88,19 @@ class TestTheLog:
 
         assert min(added) <= GROUP * 600, added
 
+    async def test_a_packet_of_a_patient_of_its_own_adds_four_thousand_bytes_at_most(
+        self, world: PostgresWorld, ingest: IngestPackets
+    ) -> None:
+        """The packet, an assessment, a document, and their indexes."""
+        added = []
+        for later in range(3):
+            packets = [a_reading(f"p-{n}", NOW_MS + later) for n in range(GROUP)]
+            before = await log_position(world.engine)
+            await ingest(packets)
+            added.append(await log_position(world.engine) - before)
+
+        assert min(added) <= GROUP * 4_000, added
+
 
 class TestThePages:
     """A patient's next state takes the place of the last but one: nothing is left for vacuum."""

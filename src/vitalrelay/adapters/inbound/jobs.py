@@ -26,9 +26,10 @@ async def relay_what_is_due(ctx: Context) -> None:
     """Relay until nothing is due, or until Redis is away: then the next ring is soon enough."""
     if ctx["turn"].locked():
         return  # the ring before this one is still at it
-    async with ctx["turn"]:
-        # While one batch is on its way to Redis, another is claimed or settled.
-        await asyncio.gather(*(turns(ctx) for _ in range(TURNS_AT_ONCE)))
+    # While one batch is on its way to Redis, another is claimed or settled.
+    async with ctx["turn"], asyncio.TaskGroup() as at_once:
+        for _ in range(TURNS_AT_ONCE):
+            at_once.create_task(turns(ctx))
 
 
 async def turns(ctx: Context) -> None:
