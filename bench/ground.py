@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 30.0
-DURABLE = {"shared_buffers": "1GB", "max_connections": "200", "track_commit_timestamp": "on"}
+DURABLE = {
+    "shared_buffers": "1GB",
+    "max_connections": "200",
+    "track_commit_timestamp": "on",
+    "min_wal_size": "1GB",
+    "max_wal_size": "4GB",
+}
+# A server that has run for a while has segments of its log to use again. One that has just been
+# made would have to make each anew, and every commit waits for that: 50 ms, every 16 MB.
+LOG_FILLED = """
+    select count(pg_logical_emit_message(true, 'warm', repeat('x', 1000000)))
+    from generate_series(1, 512)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,8 @@ def ground() -> Iterator[Ground]:
         directory.chmod(0o755)  # ours, made just now: the unprivileged servers must get through
         postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres", settings=DURABLE))
         valkey = stack.enter_context(EmbeddedValkey(directory / "redis"))
+        for statement in (LOG_FILLED, "checkpoint", "checkpoint"):
+            run_sql(postgres.url, statement)
         yield Ground(postgres.url, valkey.url)
 
 
