@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from vitalrelay.adapters.inbound.http.packet_in import careful_packet, read_packet
-from vitalrelay.adapters.inbound.http.quick_packet import quick_packet
+from vitalrelay.adapters.inbound.http.quick_packet import number_of, quick_packet
 from vitalrelay.adapters.inbound.http.strict_json import MalformedJson, UnusableText, parse
 from vitalrelay.domain.errors import InvalidPacket
 from vitalrelay.domain.packet import ID, LAST_MS, MAX_SIGNALS, Packet
@@ -202,3 +202,12 @@ SIGNAL = PACKET["signals"][0]
 )
 def test_whatever_is_doubtful_is_left_to_the_careful_reader(change: dict[str, Any]) -> None:
     assert quick_packet(json.dumps(PACKET | change).encode()) is None
+
+
+def test_of_what_senders_choose_only_numbers_are_remembered_and_no_long_ones() -> None:
+    before = number_of.cache_info().currsize
+
+    for value in ("x" * 100_000, "C", True, 10**300):
+        quick_packet(json.dumps(PACKET | {"signals": [SIGNAL | {"value": value}]}).encode())
+
+    assert number_of.cache_info().currsize == before

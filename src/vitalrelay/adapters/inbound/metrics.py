@@ -195,7 +195,7 @@ Labelled = TypeVar("Labelled", Counter, Histogram)
 
 def remembering(metric: Labelled) -> Labelled:
     """Its labels are looked up once, for that takes longer than the counting."""
-    metric.labels = cache(metric.labels)  # type: ignore[method-assign]
+    metric.labels = cache(metric.labels)  # type: ignore[method-assign]  # for this one
     return metric
 
 

@@ -1,14 +1,13 @@
 """A packet on the wire: read strictly, told apart from no packet, turned into domain words."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from vitalrelay.adapters.inbound.http.quick_packet import quick_packet
+from vitalrelay.adapters.inbound.http.quick_packet import quick_packet, value_of
 from vitalrelay.adapters.inbound.http.strict_json import UnusableText, parse
 from vitalrelay.domain.errors import Fault, InvalidPacket
 from vitalrelay.domain.fingerprint import LARGEST_EXACT
@@ -114,7 +113,7 @@ def _packet_of(packet: PacketIn, simulated_allowed: bool) -> Packet:
     faults = [Fault("/subjectId", "is a reserved name")] * (packet.subject_id in RESERVED_SUBJECTS)
     signals = []
     for index, signal in enumerate(packet.signals):
-        value = _value(signal.value)
+        value = value_of(signal.value)
         fault = _signal_fault(signal, value, simulated_allowed)
         if fault is not None:
             faults.append(Fault(f"/signals/{index}/{fault[0]}", fault[1]))
@@ -142,15 +141,6 @@ def _signal_fault(
     if signal.quality == "simulated" and not simulated_allowed:
         return "quality", "simulated values are refused here"
     return None
-
-
-def _value(value: bool | int | float | str) -> Value:
-    """The double nearest to what was sent, in its shortest decimals."""
-    if isinstance(value, float):
-        return Decimal(repr(value))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    return value
 
 
 def _packet(packet: PacketIn, signals: tuple[Signal, ...]) -> Packet:

@@ -71,9 +71,10 @@ def quick_packet(raw: bytes) -> Packet | None:
         sent = _DECODER.decode(raw)
     except (MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    if sent.subject_id in RESERVED_SUBJECTS or not _surely_strict(raw, sent.fields):
+        return None
     signals = tuple([_signal(signal, sent.timestamp_ms) for signal in sent.signals])
-    doubtful = None in signals or sent.subject_id in RESERVED_SUBJECTS
-    if doubtful or not _surely_strict(raw, sent.fields):
+    if None in signals:
         return None
     return Packet(
         id=packet_id(sent.site_id, sent.device_id, sent.timestamp_ms, sent.sequence),
@@ -89,7 +90,7 @@ def quick_packet(raw: bytes) -> Packet | None:
 
 def _signal(sent: _Signal, timestamp_ms: int) -> Signal | None:
     kind = CATALOGUE.get(sent.code)
-    value = _value(sent.value)
+    value = value_of(sent.value)
     if kind is None or kind.fault(value) or not (sent.unit is None or kind.takes(sent.unit)):
         return None
     measured_ms = timestamp_ms if sent.measured_at_ms is None else sent.measured_at_ms
@@ -99,14 +100,16 @@ def _signal(sent: _Signal, timestamp_ms: int) -> Signal | None:
 _QUALITY = {None: Quality.GOOD} | {quality.value: quality for quality in Quality}
 
 
-@lru_cache(16_384, typed=True)  # of all numbers, monitors send few; and True is not 1
-def _value(sent: bool | int | float | str) -> Value:
+def value_of(sent: bool | int | float | str) -> Value:
+    if isinstance(sent, bool | str):
+        return sent
+    return number_of(sent)
+
+
+@lru_cache(16_384, typed=True)  # of all numbers, monitors send few
+def number_of(sent: int | float) -> Decimal:
     """The double nearest to what was sent, in its shortest decimals."""
-    if isinstance(sent, float):
-        return Decimal(repr(sent))
-    if isinstance(sent, int) and not isinstance(sent, bool):
-        return Decimal(sent)
-    return sent
+    return Decimal(repr(sent)) if isinstance(sent, float) else Decimal(sent)
 
 
 def _surely_strict(raw: bytes, fields: int) -> bool:
