@@ -39,7 +39,8 @@ Facts = Mapping[str, list[tuple[Any, ...]]]
 CATALOGUE = {
     "relations": """
         select c.relname, c.relkind, c.relpersistence, c.relrowsecurity, c.relreplident,
-            array_to_string(c.reloptions, ', '), array_to_string(t.reloptions, ', ')
+            array(select unnest(c.reloptions) order by 1),
+            array(select unnest(t.reloptions) order by 1)
         from pg_class c left join pg_class t on t.oid = c.reltoastrelid
         where c.relnamespace = 'public'::regnamespace and c.relname !~ '^alembic_version'
         order by 1

@@ -12,6 +12,7 @@ REVISIONS = (
     "0002_actions_and_silence",
     "0003_payloads_without_statistics",
     "0004_updates_stay_on_their_page",
+    "0005_room_for_versions",
 )
 UNDEFINED_TABLE = "42P01"
 

@@ -196,11 +196,10 @@ projections = Table(
         "look_at",
         postgresql_where=text("look_at is not null"),
     ),
-    # A row is rewritten with every version: room on its page, vacuum before it is all dead, and
-    # no compression of what is replaced so soon.
+    # A row is rewritten with every version, and what it was may still be seen by somebody: so each
+    # has a page to itself, with room for several, and vacuum comes before all of it is dead.
     postgresql_with={
-        "fillfactor": 50,
-        "toast_tuple_target": 8160,
+        "fillfactor": 10,
         "autovacuum_vacuum_scale_factor": 0.02,
         "autovacuum_vacuum_cost_delay": 0,
     },
@@ -241,3 +240,8 @@ run_after(audit_events, *APPEND_ONLY)
 for table in (packets, assessments, review_queue, audit_events, projections):
     run_after(table, f"alter table {table.name} alter payload set statistics 0")
 run_after(projections, f"alter table {projections.name} alter relay_at set statistics 0")
+# Compressed where it is, and moved elsewhere only if a page cannot hold it.
+for column in projections.columns:
+    if isinstance(column.type, Text | JSONB):
+        stored = f"alter table {projections.name} alter {column.name} set storage main"
+        run_after(projections, stored)
