@@ -1,5 +1,5 @@
 """
-A transaction on the driver itself, for what runs with every packet.
+Statements on the driver itself, for what runs with every packet and every snapshot.
 
 What SQLAlchemy does around a statement takes longer than the driver needs for all of it. So the
 pool and the statements' named parameters are SQLAlchemy's, and between them is nothing.
@@ -22,18 +22,11 @@ from vitalrelay.domain.errors import OutcomeUnknown
 Parameters = Mapping[str, object]
 
 
-class Transaction:
-    """It commits when told, and else leaves no trace."""
+class Statements:
+    """Each is its own transaction, in one round trip."""
 
-    def __init__(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
-        self._connection = connection
+    def __init__(self, driver: asyncpg.Connection) -> None:
         self._driver = driver
-        self._of_driver = driver.transaction()
-        self._open = False
-
-    async def start(self) -> None:
-        await self._of_driver.start()
-        self._open = True
 
     async def fetch(self, statement: TextClause, parameters: Parameters) -> list[Any]:
         """The rows; each can be unpacked, or asked for a column."""
@@ -46,6 +39,20 @@ class Transaction:
         sql, names = for_the_driver(statement)
         status = await self._driver.execute(sql, *[parameters[name] for name in names])
         return int(status.rpartition(" ")[2])
+
+
+class Transaction(Statements):
+    """Statements that count together: it commits when told, and else leaves no trace."""
+
+    def __init__(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
+        super().__init__(driver)
+        self._connection = connection
+        self._of_driver = driver.transaction()
+        self._open = False
+
+    async def start(self) -> None:
+        await self._of_driver.start()
+        self._open = True
 
     async def commit(self) -> None:
         """Raises OutcomeUnknown where the server went away over it."""
@@ -73,9 +80,7 @@ class Transaction:
 async def begin(engine: AsyncEngine) -> AsyncIterator[Transaction]:
     """Errors are told as ``connection.lent`` tells them."""
     async with lent(engine) as connection:
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert isinstance(driver, asyncpg.Connection)
-        begun = Transaction(connection, driver)
+        begun = Transaction(connection, await driver_of(connection))
         await begun.start()
         try:
             yield begun
@@ -83,6 +88,19 @@ async def begin(engine: AsyncEngine) -> AsyncIterator[Transaction]:
             await begun.leave()
             raise
         await begun.leave()
+
+
+@asynccontextmanager
+async def statements(engine: AsyncEngine) -> AsyncIterator[Statements]:
+    """Errors are told as ``connection.lent`` tells them."""
+    async with lent(engine) as connection:
+        yield Statements(await driver_of(connection))
+
+
+async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, asyncpg.Connection)
+    return driver
 
 
 @cache

@@ -10,12 +10,12 @@ they are, and forgotten where they are published.
 """
 
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
+from asyncpg import Record
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vitalrelay.adapters.outbound.postgres.begin import Statements
 from vitalrelay.domain.projection import Claim, Lease
 
 # relay_at <= now(), not clock_timestamp(): what is volatile cannot be an index condition.
@@ -43,16 +43,25 @@ CLAIM_DUE = text("""
 """)
 
 
-async def claim_due(connection: AsyncConnection, limit: int, lease_for: timedelta) -> list[Claim]:
+async def claim_due(statements: Statements, limit: int, lease_for: timedelta) -> list[Claim]:
     """Until there is something due, or nothing more to be found."""
     lease = Lease(uuid4())
     parameters = {"batch_size": limit, "lease_for": lease_for, "lease": lease}
     while True:
-        found = (await connection.execute(CLAIM_DUE, parameters)).mappings().all()
-        claims = [_claim(lease, **row) for row in found if row["claimed"]]
+        found = await statements.fetch(CLAIM_DUE, parameters)
+        claims = [_claim(lease, row) for row in found if row["claimed"]]
         if claims or len(found) < limit:
             return claims
 
 
-def _claim(lease: Lease, claimed: bool, **row: Any) -> Claim:
-    return Claim(lease=lease, **row)
+def _claim(lease: Lease, row: Record) -> Claim:
+    _claimed, subject, incarnation, version, fingerprint, attempt, document = row
+    return Claim(
+        subject=subject,
+        incarnation=incarnation,
+        version=version,
+        fingerprint=fingerprint,
+        document=document,
+        attempt=attempt,
+        lease=lease,
+    )

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from vitalrelay.adapters.outbound.postgres.begin import statements
 from vitalrelay.adapters.outbound.postgres.claim import claim_due
-from vitalrelay.adapters.outbound.postgres.connection import statement
 from vitalrelay.adapters.outbound.postgres.settle import settle
 from vitalrelay.domain.projection import Claim, Verdict
 
@@ -16,9 +16,9 @@ class PostgresProjections:
         self._engine = engine
 
     async def claim(self, limit: int, lease_for: timedelta) -> list[Claim]:
-        async with statement(self._engine) as connection:
-            return await claim_due(connection, limit, lease_for)
+        async with statements(self._engine) as alone:
+            return await claim_due(alone, limit, lease_for)
 
     async def settle(self, judged: Sequence[tuple[Claim, Verdict]]) -> int:
-        async with statement(self._engine) as connection:
-            return await settle(connection, judged)
+        async with statements(self._engine) as alone:
+            return await settle(alone, judged)

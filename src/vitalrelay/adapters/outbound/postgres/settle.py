@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import assert_never
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vitalrelay.adapters.outbound.postgres.begin import Statements
 from vitalrelay.domain.projection import (
     Claim,
     GiveUp,
@@ -68,7 +68,7 @@ def settlement_of(verdict: Verdict) -> tuple[str, timedelta | None, int, str]:
             assert_never(verdict)
 
 
-async def settle(connection: AsyncConnection, judged: Sequence[tuple[Claim, Verdict]]) -> int:
+async def settle(statements: Statements, judged: Sequence[tuple[Claim, Verdict]]) -> int:
     if not judged:
         return 0
     rows = [
@@ -76,4 +76,4 @@ async def settle(connection: AsyncConnection, judged: Sequence[tuple[Claim, Verd
         for claim, verdict in judged
     ]
     columns = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
-    return (await connection.execute(SETTLE, columns)).rowcount
+    return await statements.run(SETTLE, columns)

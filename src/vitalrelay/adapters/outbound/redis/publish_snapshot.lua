@@ -19,17 +19,17 @@ local function as_of(document)
   return tonumber(string.match(document, AS_OF))
 end
 
-local latest, latest_as_of  -- looked up once, and only if somebody might come after it
+-- Looked up once, and only if somebody might come after it; written once, in the end.
+local latest_there, latest, latest_as_of
 
 local function consider(subject, at)
   if not latest then
-    latest = text_at(KEYS[2])
-    latest_as_of = as_of(text_at(ARGV[2] .. latest))
+    latest_there = text_at(KEYS[2])
+    latest, latest_as_of = latest_there, as_of(text_at(ARGV[2] .. latest_there))
   end
   if latest == subject then
     latest_as_of = at
   elseif not latest_as_of or latest_as_of <= at then
-    redis.call('SET', KEYS[2], subject)
     latest, latest_as_of = subject, at
   end
 end
@@ -69,4 +69,5 @@ for n = 3, #KEYS do
   if not done then reply = redis.error_reply(type(reply) == 'table' and reply.err or reply) end
   replies[n - 2] = reply
 end
+if latest ~= latest_there then redis.call('SET', KEYS[2], latest) end
 return replies
