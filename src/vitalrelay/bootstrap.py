@@ -1,7 +1,6 @@
 """The one place that knows which adapter stands behind which port; also the console command."""
 
 import asyncio
-import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -49,6 +48,7 @@ from vitalrelay.domain.alarms import AlarmPolicy
 from vitalrelay.domain.breaker import Breaker
 from vitalrelay.domain.news2 import News2
 from vitalrelay.domain.projection import RetryPolicy
+from vitalrelay.runtime import collect_seldom
 from vitalrelay.settings import Settings, read_settings
 from vitalrelay.startup import greet, greeting
 from vitalrelay.supervisor.readiness import announce
@@ -294,11 +294,7 @@ def api() -> FastAPI:
     settings = read_settings()
     set_up_logs("api", VERSION, settings.log_level, request_id.get)
     app = create_app(lambda: open_services(settings), VERSION, settings.body_timeout)
-    # What a process is made of would be looked through again and again, while all requests wait;
-    # and so would thousands of requests that wait for their turn.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000)
+    collect_seldom()
     return app
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,7 @@ from vitalrelay.replay.plan import Plan
 from vitalrelay.replay.report import html_report
 from vitalrelay.replay.run import replay
 from vitalrelay.replay.summary import Summary
-
-new_event_loop: Callable[[], asyncio.AbstractEventLoop]
-try:
-    from uvloop import new_event_loop
-except ImportError:
-    from asyncio import new_event_loop
+from vitalrelay.runtime import new_event_loop
 
 
 def obey(options: Mapping[str, Any]) -> int:
