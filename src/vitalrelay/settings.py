@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         "info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error"
     )
 
-    group_most: Count = Field(512, description="Packets in one transaction at most")
+    group_most: Count = Field(1024, description="Packets in one transaction at most")
     group_linger: Annotated[float, Field(ge=0)] = Field(
         0.003, description="How long a packet may wait for others to share its commit"
     )

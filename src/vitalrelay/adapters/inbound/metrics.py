@@ -17,7 +17,7 @@ from vitalrelay.domain.shown import Difference
 from vitalrelay.usecases.reconcile_snapshots import SweepReport, Watched
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 NAMESPACE = "vitalrelay"
 Mode = Literal["max", "livesum", "mostrecent"]
 
