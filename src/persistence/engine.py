@@ -28,6 +28,7 @@ class PoolPolicy:
     recycle_s: int = 1800
     role: str = ""  # taken on after logging in; empty: the login's own
     ask_before_use: bool = False  # a round trip more, and no stale connection after a restart
+    plan_once: bool = False  # for statements whose plan is the same whatever they are asked
 
 
 def create_engine(database_url: str, policy: PoolPolicy, application_name: str) -> AsyncEngine:
@@ -42,6 +43,8 @@ def create_engine(database_url: str, policy: PoolPolicy, application_name: str) 
     }
     if policy.role:
         settings["role"] = policy.role
+    if policy.plan_once:
+        settings["plan_cache_mode"] = "force_generic_plan"
     engine = create_async_engine(
         driver_url(database_url),
         pool_size=policy.size,

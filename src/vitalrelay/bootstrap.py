@@ -86,7 +86,7 @@ async def open_storage(settings: Settings, role: str) -> AsyncIterator[Storage]:
     name = f"vitalrelay-{role}"
     url = settings.database_url.get_secret_value()
     storage = Storage(
-        create_engine(url, pool_policy(settings, settings.pool_size), name),
+        create_engine(url, work_policy(settings), name),
         create_engine(url, probe_policy(settings), f"{name}-probes"),
         create_redis(settings.redis_url.get_secret_value(), redis_policy(settings)),
     )
@@ -105,6 +105,11 @@ def pool_policy(settings: Settings, size: int) -> PoolPolicy:
         connect_timeout_s=settings.postgres_connect_timeout,
         command_timeout_s=settings.postgres_timeout,
     )
+
+
+def work_policy(settings: Settings) -> PoolPolicy:
+    """For what runs with every packet: planning it for a small group costs more than it saves."""
+    return replace(pool_policy(settings, settings.pool_size), plan_once=True)
 
 
 def probe_policy(settings: Settings) -> PoolPolicy:

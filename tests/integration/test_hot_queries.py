@@ -182,6 +182,10 @@ class Plans:
         return {scan.what for scan in self.custom if "Index" in scan.kind}
 
     @property
+    def generic_indexes(self) -> set[str]:
+        return {scan.what for scan in self.generic if "Index" in scan.kind}
+
+    @property
     def looked_at(self) -> float:
         """Rows; a bitmap is made of an index first, and what it leads to is counted."""
         return sum(scan.looked_at for scan in self.custom if scan.kind != "Bitmap Index Scan")
@@ -592,7 +596,7 @@ async def test_a_look_reads_whom_it_looks_at(
         plans = await plans_of(connection, lock.LOCK_DUE, {"limit": A_PAGE, "known": []})
 
     assert plans.whole_tables == []
-    assert plans.custom_indexes == {LOOK_INDEX}
+    assert plans.custom_indexes == plans.generic_indexes == {LOOK_INDEX}
     assert plans.looked_at <= 2 * looked_at
 
 
@@ -620,5 +624,5 @@ async def test_a_claim_reads_what_it_claims(
         plans = await plans_of(connection, claim.CLAIM_DUE, asked)
 
     assert plans.whole_tables == []
-    assert plans.custom_indexes == {RELAY_INDEX, BY_ID}
+    assert plans.custom_indexes == plans.generic_indexes == {RELAY_INDEX, BY_ID}
     assert plans.looked_at <= 2 * claimed

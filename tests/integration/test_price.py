@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from persistence.engine import PoolPolicy, create_engine
 from tests.counting import sent
 from tests.support import LEASE, NOW_MS, SECOND
 from tests.worlds import NAMES, PostgresWorld, RedisScreens, a_reading, an_alarming_reading
@@ -40,6 +41,9 @@ EVERY_VITAL = {
     "consciousness": "A",
     "supplemental_oxygen": False,
 }
+PLANNED = text("""
+    select count(*), sum(custom_plans) from pg_prepared_statements where generic_plans >= 20
+""")
 LOG_POSITION = text("select (pg_current_wal_insert_lsn() - '0/0')::bigint")
 
 
@@ -177,6 +181,22 @@ async def log_position(engine: AsyncEngine) -> int:
     async with engine.connect() as connection:
         position: int = await connection.scalar(LOG_POSITION)
     return position
+
+
+class TestPlans:
+    async def test_no_group_has_its_statements_planned_anew(self, world: PostgresWorld) -> None:
+        url = world.engine.url.render_as_string(hide_password=False)
+        engine = create_engine(url, PoolPolicy(size=1, plan_once=True), "planned-once")
+        ingest = IngestPackets(begin=PostgresWork(engine, NAMES), assess=News2(), lease_for=LEASE)
+
+        for later in range(20):
+            await ingest([a_reading(f"p-{n}", NOW_MS + later) for n in range(3)])
+
+        async with engine.connect() as connection:
+            [(statements, custom)] = await connection.execute(PLANNED)
+        await engine.dispose()
+        assert statements >= 4
+        assert custom == 0
 
 
 class TestADocument:
