@@ -14,6 +14,13 @@ SERVER_SETTINGS = {
     # Our statements are few and their plans settled: a JIT would only add its compile time.
     "jit": "off",
 }
+BY_KEYS = {
+    # One plan for all times, which may be made while there is not a row: by index all the same.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +35,7 @@ class PoolPolicy:
     recycle_s: int = 1800
     role: str = ""  # taken on after logging in; empty: the login's own
     ask_before_use: bool = False  # a round trip more, and no stale connection after a restart
-    plan_once: bool = False  # for statements whose plan is the same whatever they are asked
+    by_keys: bool = False  # for statements about a few rows each, named by their keys
 
 
 def create_engine(database_url: str, policy: PoolPolicy, application_name: str) -> AsyncEngine:
@@ -43,8 +50,8 @@ def create_engine(database_url: str, policy: PoolPolicy, application_name: str) 
     }
     if policy.role:
         settings["role"] = policy.role
-    if policy.plan_once:
-        settings["plan_cache_mode"] = "force_generic_plan"
+    if policy.by_keys:
+        settings |= BY_KEYS
     engine = create_async_engine(
         driver_url(database_url),
         pool_size=policy.size,

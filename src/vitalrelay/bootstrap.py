@@ -109,7 +109,7 @@ def pool_policy(settings: Settings, size: int) -> PoolPolicy:
 
 def work_policy(settings: Settings) -> PoolPolicy:
     """For what runs with every packet: planning it for a small group costs more than it saves."""
-    return replace(pool_policy(settings, settings.pool_size), plan_once=True)
+    return replace(pool_policy(settings, settings.pool_size), by_keys=True)
 
 
 def probe_policy(settings: Settings) -> PoolPolicy:
@@ -205,9 +205,9 @@ def reconcile_of(settings: Settings, storage: Storage) -> ReconcileSnapshots:
 
 def verify_of(settings: Settings, storage: Storage) -> Verify:
     return Verify(
-        records=PostgresRecords(storage.engine),
-        evidence=PostgresEvidence(storage.engine),
-        ledger=PostgresLedger(storage.engine),
+        records=PostgresRecords(storage.probes),
+        evidence=PostgresEvidence(storage.probes),
+        ledger=PostgresLedger(storage.probes),
         store=RedisShownSnapshots(storage.redis, Keys(settings.key_prefix)),
         reconcile=reconcile_of(settings, storage),
         assess=risk_model(settings),

@@ -20,6 +20,7 @@ from vitalrelay.adapters.outbound.postgres import (
     answers,
     audit_trail,
     claim,
+    file,
     ledger,
     lock,
     look_again,
@@ -155,15 +156,20 @@ class Scan:
 
 
 def scans(plan: Mapping[str, Any]) -> Iterator[Scan]:
-    kind, what = plan["Node Type"], plan.get("Index Name") or plan.get("Relation Name")
-    if "Scan" in kind and what is not None and what != ONE_ROW:
-        removed = plan.get("Rows Removed by Filter", 0) + plan.get(
-            "Rows Removed by Index Recheck", 0
-        )
-        each = plan.get("Actual Rows", 0) + removed
-        yield Scan(kind, what, each * plan.get("Actual Loops", 1))
+    for node in nodes(plan):
+        kind, what = node["Node Type"], node.get("Index Name") or node.get("Relation Name")
+        if "Scan" in kind and what is not None and what != ONE_ROW:
+            removed = node.get("Rows Removed by Filter", 0) + node.get(
+                "Rows Removed by Index Recheck", 0
+            )
+            each = node.get("Actual Rows", 0) + removed
+            yield Scan(kind, what, each * node.get("Actual Loops", 1))
+
+
+def nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
     for inner in plan.get("Plans", ()):
-        yield from scans(inner)
+        yield from nodes(inner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +229,13 @@ def of_json(explained: Any) -> Mapping[str, Any]:
     document = json.loads(explained) if isinstance(explained, str) else explained
     plan: Mapping[str, Any] = document[0]["Plan"]
     return plan
+
+
+@pytest.fixture(scope="module")
+def nobody_yet(new_database: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    with new_database() as url:
+        migrate(url)
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -550,6 +563,34 @@ async def test_it_reads_what_it_needs(
     assert plans.whole_tables == []
     assert plans.custom_indexes == indexes
     assert plans.looked_at <= most
+
+
+WORK = {
+    "record": record.RECORD,
+    "stored before": record.STORED_BEFORE,
+    "lock": lock.LOCK,
+    "lock who is due": lock.LOCK_DUE,
+    "recall": lock.RECALL,
+    "file assessments": file.ASSESSMENTS,
+    "owe": owe.OWE,
+    "look again": look_again.LOOK_AGAIN,
+    "claim": claim.CLAIM_DUE,
+    "settle": settle.SETTLE,
+}
+
+
+@pytest.mark.parametrize("statement", WORK.values(), ids=WORK)
+async def test_what_is_planned_while_there_is_not_a_row_is_good_for_a_whole_hospital(
+    nobody_yet: str, statement: TextClause
+) -> None:
+    policy = PoolPolicy(size=1, by_keys=True)
+    engine = create_engine(nobody_yet, policy, "vitalrelay-hot-queries")
+    async with engine.connect() as connection:
+        plan = of_json(await generic_plan(connection, statement))
+    await engine.dispose()
+
+    assert [scan.what for scan in scans(plan) if scan.kind.startswith("Seq")] == []
+    assert not {node["Node Type"] for node in nodes(plan)} & {"Hash Join", "Merge Join"}
 
 
 async def test_reading_a_whole_table_would_be_noticed(ward: AsyncEngine) -> None:

@@ -186,7 +186,7 @@ async def log_position(engine: AsyncEngine) -> int:
 class TestPlans:
     async def test_no_group_has_its_statements_planned_anew(self, world: PostgresWorld) -> None:
         url = world.engine.url.render_as_string(hide_password=False)
-        engine = create_engine(url, PoolPolicy(size=1, plan_once=True), "planned-once")
+        engine = create_engine(url, PoolPolicy(size=1, by_keys=True), "planned-once")
         ingest = IngestPackets(begin=PostgresWork(engine, NAMES), assess=News2(), lease_for=LEASE)
 
         for later in range(20):
