@@ -108,7 +108,7 @@ def pool_policy(settings: Settings, size: int) -> PoolPolicy:
 
 
 def work_policy(settings: Settings) -> PoolPolicy:
-    """For what runs with every packet: planning it for a small group costs more than it saves."""
+    """For what runs with every packet, claim and verdict."""
     return replace(pool_policy(settings, settings.pool_size), by_keys=True)
 
 

@@ -15,7 +15,7 @@ __all__ = ["collect_seldom", "new_event_loop"]
 
 def collect_seldom() -> None:
     """
-    Once a process is put together: leave alone what it is made of, and look less often.
+    Once all is loaded: leave alone what a process is made of, and look less often.
 
     All of it would be looked through again and again, while everybody waits; and so would
     thousands of requests that wait for their turn.

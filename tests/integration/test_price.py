@@ -13,7 +13,7 @@ from persistence.engine import PoolPolicy, create_engine
 from tests.counting import sent
 from tests.support import LEASE, NOW_MS, SECOND
 from tests.worlds import NAMES, PostgresWorld, RedisScreens, a_reading, an_alarming_reading
-from vitalrelay.adapters.outbound.postgres.begin import begin
+from vitalrelay.adapters.outbound.postgres.driver import begin
 from vitalrelay.adapters.outbound.postgres.lock import LOCK
 from vitalrelay.adapters.outbound.postgres.unit_of_work import PostgresWork
 from vitalrelay.domain.breaker import Breaker
@@ -138,10 +138,10 @@ class TestThePages:
         self, world: PostgresWorld, ingest: IngestPackets, relay: RelayProjections
     ) -> None:
         """Under load there is always a transaction that began two versions ago."""
-        for round in range(100):
+        for turn in range(100):
             async with somebody_looks(world.engine):
                 for later in range(2):
-                    at_ms = NOW_MS + 2 * round + later
+                    at_ms = NOW_MS + 2 * turn + later
                     packets = [a_reading(f"p-{n}", at_ms, **EVERY_VITAL) for n in range(20)]
                     _, claims = await ingest(packets)
                     await relay.deliver(claims)

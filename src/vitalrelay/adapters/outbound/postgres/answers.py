@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from vitalrelay.adapters.outbound.postgres.begin import Transaction
+from vitalrelay.adapters.outbound.postgres.driver import Transaction
 from vitalrelay.domain.document import Document, parse_document
 from vitalrelay.domain.errors import KeyReused
 from vitalrelay.domain.fingerprint import canonical_json

@@ -15,7 +15,7 @@ from uuid import uuid4
 from asyncpg import Record
 from sqlalchemy import text
 
-from vitalrelay.adapters.outbound.postgres.begin import Statements
+from vitalrelay.adapters.outbound.postgres.driver import Statements
 from vitalrelay.domain.projection import Claim, Lease
 
 # relay_at <= now(), not clock_timestamp(): what is volatile cannot be an index condition.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from vitalrelay.adapters.outbound.postgres.begin import Transaction
+from vitalrelay.adapters.outbound.postgres.driver import Transaction
 from vitalrelay.domain.audit import CHAIN_START, AuditEvent, Link, by_site, chain
 from vitalrelay.domain.chart import Assessed, Chart
 from vitalrelay.domain.document import assessment_document, review_document

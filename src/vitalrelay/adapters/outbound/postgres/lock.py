@@ -10,7 +10,7 @@ from asyncpg import Record
 from msgspec.structs import replace
 from sqlalchemy import TextClause, text
 
-from vitalrelay.adapters.outbound.postgres.begin import Transaction
+from vitalrelay.adapters.outbound.postgres.driver import Transaction
 from vitalrelay.adapters.outbound.postgres.packet_rows import received_from
 from vitalrelay.adapters.outbound.postgres.recent import NOTHING, Known, RecentSnapshots
 from vitalrelay.domain.chart import Chart

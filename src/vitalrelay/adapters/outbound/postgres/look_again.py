@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from vitalrelay.adapters.outbound.postgres.begin import Transaction
+from vitalrelay.adapters.outbound.postgres.driver import Transaction
 from vitalrelay.domain.alarms import AlarmPolicy
 from vitalrelay.domain.chart import Chart
 from vitalrelay.domain.projection import projection_id

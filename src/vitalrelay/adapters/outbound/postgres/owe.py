@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from vitalrelay.adapters.outbound.postgres.begin import Transaction
+from vitalrelay.adapters.outbound.postgres.driver import Transaction
 from vitalrelay.adapters.outbound.postgres.recent import RecentSnapshots
 from vitalrelay.domain.alarms import AlarmPolicy
 from vitalrelay.domain.chart import Chart

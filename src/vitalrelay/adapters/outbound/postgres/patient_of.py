@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from vitalrelay.adapters.outbound.postgres.begin import Transaction
+from vitalrelay.adapters.outbound.postgres.driver import Transaction
 from vitalrelay.domain.packet import SubjectId
 
 PATIENT_OF = text("""

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from vitalrelay.adapters.outbound.postgres.begin import statements
 from vitalrelay.adapters.outbound.postgres.claim import claim_due
+from vitalrelay.adapters.outbound.postgres.driver import statements
 from vitalrelay.adapters.outbound.postgres.settle import settle
 from vitalrelay.domain.projection import Claim, Verdict
 

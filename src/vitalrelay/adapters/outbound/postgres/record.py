@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from asyncpg import Record
 from sqlalchemy import text
 
-from vitalrelay.adapters.outbound.postgres.begin import Transaction
+from vitalrelay.adapters.outbound.postgres.driver import Transaction
 from vitalrelay.domain.document import assessment_from, parse_document
 from vitalrelay.domain.fingerprint import canonical_json, fingerprint
 from vitalrelay.domain.packet import (

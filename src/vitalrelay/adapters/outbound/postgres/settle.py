@@ -6,7 +6,7 @@ from typing import assert_never
 
 from sqlalchemy import text
 
-from vitalrelay.adapters.outbound.postgres.begin import Statements
+from vitalrelay.adapters.outbound.postgres.driver import Statements
 from vitalrelay.domain.projection import (
     Claim,
     GiveUp,

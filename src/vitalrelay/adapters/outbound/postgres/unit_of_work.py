@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vitalrelay.adapters.outbound.postgres.answers import answer, answered, forget
-from vitalrelay.adapters.outbound.postgres.begin import Transaction, begin
+from vitalrelay.adapters.outbound.postgres.driver import Transaction, begin
 from vitalrelay.adapters.outbound.postgres.file import file
 from vitalrelay.adapters.outbound.postgres.lock import lock, lock_due, lock_patient
 from vitalrelay.adapters.outbound.postgres.look_again import look_again
